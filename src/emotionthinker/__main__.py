@@ -1,0 +1,5 @@
+"""`python -m emotionthinker`."""
+
+from emotionthinker.cli import main
+
+main()

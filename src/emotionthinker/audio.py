@@ -1,0 +1,145 @@
+"""Sound in: any file or array to float32 mono at 16 kHz, or a typed `AudioError`.
+
+Silence and very short clips are not errors here: they are audio, and annotation reports what they do not support.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from emotionthinker.errors import AudioError
+
+if TYPE_CHECKING:
+    import soundfile
+
+Samples = npt.NDArray[np.float32]
+Source = str | os.PathLike[str] | BinaryIO
+
+SAMPLE_RATE = 16_000
+MAX_SECONDS = 3600.0
+_BLOCK_FRAMES = 1 << 18
+_MAX_CHANNELS = 64
+
+
+def load(source: Source, *, max_seconds: float = MAX_SECONDS) -> tuple[Samples, int]:
+    """Decode a sound file (WAV, FLAC, OGG, MP3, ... at any rate, any channel count).
+
+    Returns (float32 mono [n], 16000). Decoding goes block by block, so a file longer than `max_seconds` is refused
+    before it is held in memory. Raises `AudioError` of kind missing, undecodable, empty, not_finite or too_long.
+    """
+    import soundfile
+
+    name = _name(source)
+    if isinstance(source, (str, os.PathLike)) and not os.path.exists(source):
+        raise AudioError("missing", f"{name}: no such file; check the path")
+    try:
+        with soundfile.SoundFile(source) as file:
+            rate = int(file.samplerate)
+            return _resample(_blocks(file, name, max_seconds), rate, name), SAMPLE_RATE
+    except (soundfile.SoundFileError, TypeError, OSError) as error:
+        raise AudioError(
+            "undecodable",
+            f"{name}: cannot be decoded as sound ({error}); expected WAV, FLAC, OGG or MP3: "
+            f"convert it, for example with `ffmpeg -i IN -ar {SAMPLE_RATE} -ac 1 OUT.wav`",
+        ) from error
+
+
+def check(samples: npt.ArrayLike, sample_rate: int = SAMPLE_RATE, *, max_seconds: float = MAX_SECONDS) -> Samples:
+    """An array of sound as float32 mono [n] at 16 kHz.
+
+    `samples` is [n] or [n, channels], float (full scale 1.0) or integer (full scale of its type).
+    Raises `AudioError` of kind wrong_shape, empty, not_finite or too_long, `ValueError` for a bad sample rate.
+    """
+    if isinstance(sample_rate, bool) or int(sample_rate) != sample_rate or sample_rate <= 0:
+        raise ValueError(f"sample_rate is {sample_rate!r}; expected a positive whole number of Hz")
+    array = np.asarray(samples)
+    _check_shape(array)
+    _check_length(len(array), int(sample_rate), max_seconds, "array")
+    mono = _mix(_to_float(array))
+    _check_finite(mono, "array", 0, int(sample_rate))
+    return _resample(iter([mono]), int(sample_rate), "array")
+
+
+def _name(source: Source) -> str:
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else str(getattr(source, "name", "stream"))
+
+
+def _blocks(file: soundfile.SoundFile, name: str, max_seconds: float) -> Iterator[Samples]:
+    """Checked mono blocks; headers can lie about the length, so what is really decoded is counted as well."""
+    rate = int(file.samplerate)
+    _check_length(int(file.frames), rate, max_seconds, name)
+    done = 0
+    while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        mono = _mix(block)
+        _check_finite(mono, name, done, rate)
+        done += len(block)
+        _check_length(done, rate, max_seconds, name)
+        yield mono
+
+
+def _resample(blocks: Iterator[Samples], rate: int, name: str) -> Samples:
+    """Mono blocks at `rate` to one array at 16 kHz."""
+    if rate == SAMPLE_RATE:
+        parts = list(blocks)
+    else:
+        import soxr
+
+        stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        parts = [stream.resample_chunk(block) for block in blocks]
+        parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
+    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    if not len(samples):
+        raise AudioError("empty", f"{name}: holds no samples; expected at least one")
+    return samples
+
+
+def _mix(array: npt.NDArray[np.float32]) -> Samples:
+    """Mean over channels of [n] or [n, channels]."""
+    if array.ndim == 1:
+        return np.ascontiguousarray(array)
+    if array.shape[1] == 1:
+        return np.ascontiguousarray(array[:, 0])
+    return np.asarray(array.mean(axis=1, dtype=np.float32))
+
+
+def _to_float(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Integers are divided by the full scale of their type, as a decoder does; unsigned ones are centred first."""
+    if np.issubdtype(array.dtype, np.floating):
+        with np.errstate(over="ignore"):  # an overflow becomes inf, which is reported as not finite
+            return array.astype(np.float32)
+    scale = 2.0 ** (np.iinfo(array.dtype).bits - 1)
+    offset = 0.0 if np.issubdtype(array.dtype, np.signedinteger) else scale
+    return ((array - offset) / scale).astype(np.float32)
+
+
+def _check_shape(array: npt.NDArray[Any]) -> None:
+    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+        raise AudioError("wrong_shape", f"array of {array.dtype}; expected real float or integer samples")
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
+        raise AudioError("wrong_shape", f"array of shape {array.shape}; expected [n] or [n, channels]")
+    if array.ndim == 2 and array.shape[1] > _MAX_CHANNELS:
+        raise AudioError(
+            "wrong_shape",
+            f"array of shape {array.shape} would have {array.shape[1]} channels; expected [n, channels]: transpose it",
+        )
+
+
+def _check_length(frames: int, rate: int, max_seconds: float, name: str) -> None:
+    if frames > max_seconds * rate:
+        raise AudioError(
+            "too_long",
+            f"{name}: at least {frames / rate:.0f} s long; expected at most {max_seconds:g} s: "
+            "cut it into utterances or raise max_seconds",
+        )
+
+
+def _check_finite(samples: Samples, name: str, offset: int, rate: int) -> None:
+    finite = np.isfinite(samples)
+    if not finite.all():
+        at = (offset + int(np.argmin(finite))) / rate
+        raise AudioError("not_finite", f"{name}: NaN or infinite sample at {at:.3f} s; expected finite numbers")

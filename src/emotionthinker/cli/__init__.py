@@ -1,0 +1,51 @@
+"""The command line: one command a stage, nothing else. Importing it loads no torch."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from emotionthinker import __version__
+from emotionthinker.cli import data, judge, listen, train
+from emotionthinker.errors import EmotionThinkerError
+
+app = typer.Typer(
+    name="emotionthinker",
+    help="Speech emotion with reasons that are checked against the sound.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Start with `emotionthinker explain CLIP`. Every stage: `emotionthinker COMMAND --help`.",
+)
+
+LISTEN, DATA, TRAIN = "Listen", "Make data", "Train and measure"
+app.command("explain", rich_help_panel=LISTEN)(listen.explain)
+app.command("weights", rich_help_panel=LISTEN)(listen.weights)
+app.command("annotate", rich_help_panel=DATA)(data.annotate)
+app.command("cot", rich_help_panel=DATA)(data.cot)
+app.command("perception", rich_help_panel=DATA)(data.perception)
+app.command("reward-data", rich_help_panel=DATA)(data.reward_data)
+app.command("tower", rich_help_panel=TRAIN)(train.tower)
+app.command("sft", rich_help_panel=TRAIN)(train.sft)
+app.command("reward-train", rich_help_panel=TRAIN)(train.reward_train)
+app.command("grpo", rich_help_panel=TRAIN)(train.grpo)
+app.command("ship", rich_help_panel=TRAIN)(train.ship)
+app.command("evaluate", rich_help_panel=TRAIN)(judge.evaluate)
+app.command("reproduce", rich_help_panel=TRAIN)(judge.reproduce)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: errors the package raises on purpose are one message and exit status 2, not a traceback."""
+    try:
+        app()
+    except EmotionThinkerError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)

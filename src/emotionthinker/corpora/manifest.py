@@ -1,0 +1,191 @@
+"""Sources of speech: sound files, folders of them, and manifests (JSONL, CSV, Parquet) with the field names people use."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from emotionthinker.corpora import labels, splits
+from emotionthinker.errors import RecordError
+from emotionthinker.records import GENDERS, Utterance
+
+SOUND_FILES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .au .w64".split())
+MANIFESTS = frozenset(".jsonl .ndjson .csv .tsv .parquet".split())
+ALIASES: dict[str, tuple[str, ...]] = {
+    "audio": ("audio_path", "path", "audio", "file", "filename", "wav"),
+    "text": ("transcription", "transcript", "text", "sentence"),
+    "emotion": ("emotion", "label", "gt"),
+    "original_label": ("orig_label", "original_label"),
+    "speaker": ("speaker", "speaker_id"),
+    "id": ("id", "utt_id", "utterance_id"),
+}
+"""Our field -> names under which a manifest may hold it, the first one present with a value wins."""
+_GENDER_WORDS = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
+_EMPTY = frozenset({"", "none", "null", "nan", "n/a"})
+
+
+class BadRow(NamedTuple):
+    """A row of a source that is no utterance: where it stands and why not."""
+
+    id: str
+    error: RecordError
+
+
+def utterances(sources: Sequence[str | Path], language: str | None = None) -> Iterator[Utterance | BadRow]:
+    """Every clip of `sources` in order, unique ids, audio paths absolute, emotion one of the nine, split assigned.
+
+    `language` is used where a row names none. Rows that cannot be read, or repeat an id, come as `BadRow`. Raises
+    `RecordError` for a source that does not exist or is of no known kind.
+    """
+    seen: set[str] = set()
+    for source in sources:
+        for item in _rows(Path(source), language):
+            if item.id in seen:
+                yield BadRow(item.id, RecordError(f"{source}: id {item.id!r} comes a second time; ids must be unique"))
+            else:
+                seen.add(item.id)
+                yield item
+
+
+def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:
+    if source.is_dir():
+        files = sorted(p for p in source.rglob("*") if p.is_file() and p.suffix.lower() in SOUND_FILES)
+        if not files:
+            raise RecordError(f"{source}: no sound file in this folder; expected {' '.join(sorted(SOUND_FILES))}")
+        for path in files:
+            yield _from_file(path, path.relative_to(source), language)
+    elif not source.exists():
+        raise RecordError(f"{source}: no such file or folder")
+    elif source.suffix.lower() in MANIFESTS:
+        yield from _from_manifest(source, language)
+    elif source.suffix.lower() in SOUND_FILES:
+        yield _from_file(source, Path(source.name), language)
+    else:
+        raise RecordError(
+            f"{source}: neither sound ({' '.join(sorted(SOUND_FILES))}) nor manifest ({' '.join(sorted(MANIFESTS))})"
+        )
+
+
+def _from_file(path: Path, name: Path, language: str | None) -> Utterance:
+    """Ids are paths below the source; the suffix stays, since `a.wav` and `a.flac` are two clips."""
+    return Utterance(id=name.as_posix(), audio=str(path.resolve()), language=language)
+
+
+def _from_manifest(path: Path, language: str | None) -> Iterator[Utterance | BadRow]:
+    read = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(path.suffix.lower(), _jsonl)
+    for number, row in read(path):
+        where = f"{path.name}:{number}"
+        try:
+            if isinstance(row, RecordError):
+                raise row
+            yield to_utterance(row, path.parent, language, where)
+        except RecordError as error:
+            yield BadRow(where, error)
+
+
+def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where: str) -> Utterance:
+    """One manifest row as an `Utterance`; relative audio paths count from `folder`. Raises `RecordError`."""
+    fields = {key: value for key, value in row.items() if not _is_empty(value)}
+    named = {ours: _first(fields, names) for ours, names in ALIASES.items()}
+    if named["audio"] is None:
+        raise RecordError(f"{where}: no sound file named; expected one of the fields {', '.join(ALIASES['audio'])}")
+    used = {name for names in ALIASES.values() for name in names}
+    kept = {key: value for key, value in fields.items() if key not in used}
+    dataset = _text(kept.get("dataset"))
+    emotion, original = labels.resolve(_text(named["emotion"]), _text(named["original_label"]), dataset)
+    try:
+        utterance = Utterance.model_validate(
+            {
+                **{k: v for k, v in kept.items() if k not in {"gender", "language", "dataset", "prosody", "version"}},
+                "extra": _extra(kept),
+                "id": _text(named["id"]) or Path(str(named["audio"])).with_suffix("").as_posix(),
+                "audio": str((folder / str(named["audio"])).resolve()),
+                "dataset": dataset,
+                "language": _text(kept.get("language")) or language,
+                "speaker": _text(named["speaker"]),
+                "text": _text(named["text"]),
+                "emotion": emotion,
+                "original_label": original,
+                "gender": _gender(kept.get("gender"), where),
+            }
+        )
+    except ValidationError as error:
+        raise RecordError(f"{where}: not an utterance: {error}") from error
+    return utterance.model_copy(update={"split": splits.assign(utterance)})
+
+
+def _extra(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields that an Utterance has no place for travel along; a corpus' own `version` is one of them."""
+    extra = fields.get("extra")
+    carried = dict(extra) if isinstance(extra, dict) else {}
+    if "version" in fields and not isinstance(fields["version"], int):
+        carried["version"] = fields["version"]
+    return carried
+
+
+def _gender(value: Any, where: str) -> str | None:
+    if value is None:
+        return None
+    known = _GENDER_WORDS.get(str(value).strip().lower())
+    if known is None:
+        raise RecordError(f"{where}: gender {value!r}; expected {' or '.join(GENDERS)} (or nothing)")
+    return known
+
+
+def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((fields[name] for name in names if name in fields), None)
+
+
+def _is_empty(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in _EMPTY
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value).strip()
+
+
+def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                yield number, RecordError(f"{path}:{number}: not JSON: {error}")
+                continue
+            yield number, row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
+
+
+def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+    with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
+        reader = csv.DictReader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+        for row in reader:
+            if None in row:
+                yield reader.line_num, RecordError(f"{path}:{reader.line_num}: more values than the header has fields")
+            else:
+                yield reader.line_num, dict(row)
+
+
+def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        number = 0
+        for batch in pq.ParquetFile(path).iter_batches(1024):
+            for row in batch.to_pylist():
+                number += 1
+                if isinstance(row.get("extra"), str):
+                    row["extra"] = json.loads(row["extra"])
+                yield number, row
+    except (pa.ArrowInvalid, OSError) as error:
+        raise RecordError(f"{path}: not a readable Parquet file: {error}") from error

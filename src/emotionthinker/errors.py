@@ -1,0 +1,43 @@
+"""The typed errors of the package. Each says what came, what was expected and how to mend it."""
+
+from __future__ import annotations
+
+
+class EmotionThinkerError(Exception):
+    """Base of every error this package raises on purpose; the command line prints it without a traceback."""
+
+
+class AudioError(EmotionThinkerError):
+    """A sound file or array that cannot be used.
+
+    `kind` is one of `missing`, `undecodable`, `empty`, `not_finite`, `too_long`, `wrong_shape`.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class RecordError(EmotionThinkerError):
+    """A manifest or record line that does not hold what it must; the message names file and line."""
+
+
+class RecipeError(EmotionThinkerError):
+    """A recipe with an unknown field, a wrong value or a missing file."""
+
+
+class WeightsError(EmotionThinkerError):
+    """Model files that are missing, damaged or not what they claim to be."""
+
+
+class DeafForwardError(EmotionThinkerError):
+    """A forward pass whose tokens promise audio while no audio features reached the model."""
+
+
+class EndpointError(EmotionThinkerError):
+    """A language-model endpoint that did not answer usably after all retries."""
+
+
+def kind_of(error: BaseException) -> str:
+    """The typed reason written into a side file: the audio error's kind, else the class name."""
+    return error.kind if isinstance(error, AudioError) else type(error).__name__

@@ -1,0 +1,35 @@
+"""From a trained nano thinker to the file inside the package, and the check that little is lost on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+from emotionthinker.models import delta
+from emotionthinker.models.loading import load_thinker
+
+SHIPPED = resources.files("emotionthinker.models") / "shipped" / "nano.safetensors"
+LIMIT_BYTES = 40_000_000
+
+
+def ship(model: str | Path, out: str | Path, *, rank: int = 48) -> delta.Report:
+    """Write the difference of the thinker in folder `model` from nano-base to `out`; `rank` is kept of LLM matrices.
+
+    Raises `ValueError` when the file would be larger than the repository takes (40 MB).
+    """
+    base, _ = load_thinker("nano-base")
+    tuned, _ = load_thinker(model)
+    plan = [replace(rule, rank=rank) if rule.method == "low_rank" else rule for rule in delta.NANO_PLAN]
+    report = delta.compress(base.state_dict(), tuned.state_dict(), plan, out)
+    if (size := Path(out).stat().st_size) > LIMIT_BYTES:
+        raise ValueError(f"{out} has {size:,} bytes; at most {LIMIT_BYTES:,} ship: take a rank below {rank}")
+    return report
+
+
+def report(result: delta.Report) -> str:
+    """Size and error of each part as text."""
+    lines = [f"{'part':<20}{'bytes':>14}{'relative error':>18}"]
+    parts = {**result.by_part(), "all": result}
+    lines += [f"{part:<20}{entry.bytes:>14,}{entry.relative_error:>18.4f}" for part, entry in parts.items()]
+    return "\n".join(lines)

@@ -1,0 +1,208 @@
+"""Stage `perception`: annotated utterances in, `questions.jsonl` with attribute and comparative questions out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from emotionthinker.errors import RecipeError
+from emotionthinker.perception.questions import Row, attribute_rows, balanced, question_row, transcript_of, wording
+from emotionthinker.perception.sequences import WORDS, build
+from emotionthinker.recipes import Recipe
+from emotionthinker.records import Utterance, read_jsonl
+from emotionthinker.runs import JsonlStore, Run, write_json
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ORT_NUM_THREADS")
+
+
+class PerceptionRecipe(Recipe):
+    """The prosody-centric corpus of section 3.2 and, from speakers of the split `test`, the test set of Table 5."""
+
+    records: Path
+    """Annotated utterances (JSONL, as stage `annotate` writes them); their `split` says train or test."""
+    max_per_task: int | None = Field(default=None, ge=1)
+    """At most so many training questions of each task, balanced over the answers; None keeps all."""
+    max_test_per_task: int | None = Field(default=200, ge=1)
+    """The same for the test questions (Table 5 uses 1,000 utterances)."""
+    comparative: int = Field(default=200, ge=0)
+    """Comparative sequences for training, shared evenly by pitch, speed and energy."""
+    comparative_test: int = Field(default=30, ge=0)
+    max_piece_s: float = Field(default=3.0, gt=0.3)
+    """Longest utterance (silence at both ends trimmed) that may become a sequence of three."""
+    pause_s: float = Field(default=0.25, ge=0.1, le=1.0)
+    transcript_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of the questions that quote the transcript; stress questions always do."""
+    min_confidence: float = Field(default=0.6, ge=0, le=1)
+    min_margin: float = Field(default=0.5, ge=0)
+    min_gender_confidence: float = Field(default=0.9, ge=0, le=1)
+    workers: int = Field(default=2, ge=1)
+
+
+_Mapper = Callable[[list[dict[str, Any]]], Iterable[dict[str, Any]]]
+
+
+def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
+    """Build the corpus in `out`; returns the summary. A killed run goes on behind its last finished sequence.
+
+    Writes `questions.jsonl` (see `questions.question_row`), `audio/*.flac`, `sequences.jsonl` (every candidate with
+    its measured changes), `rejected.jsonl`, `summary.json` and `manifest.json`. Raises `RecipeError` without records.
+    """
+    out = Path(out).resolve()
+    if not recipe.records.is_file():
+        raise RecipeError(f"records {recipe.records} do not exist; `emotionthinker annotate` writes them")
+    job = Run(out, "perception", recipe.model_dump(mode="json"), [recipe.records])
+    if job.finished:
+        return dict(job.previous["counts"]) if job.previous else {}
+    if job.previous and any(job.previous.get(k) != job.manifest[k] for k in ("recipe", "inputs")):
+        (out / "sequences.jsonl").unlink(missing_ok=True)
+    job.begin()
+    utterances = [u for u in read_jsonl(recipe.records) if u.prosody and u.audio]
+    rows = _attributes(utterances, recipe) + _comparatives(utterances, recipe, out)
+    _write_lines(out / "questions.jsonl", rows)
+    summary = summarise(rows, out / "sequences.jsonl")
+    write_json(out / "summary.json", summary)
+    job.finish(counts=summary)
+    return summary
+
+
+def _attributes(utterances: list[Utterance], recipe: PerceptionRecipe) -> list[Row]:
+    rows = attribute_rows(
+        utterances,
+        seed=recipe.seed,
+        transcript_share=recipe.transcript_share,
+        min_confidence=recipe.min_confidence,
+        min_margin=recipe.min_margin,
+        min_gender_confidence=recipe.min_gender_confidence,
+    )
+    test = [row for row in rows if row["split"] == "test"]
+    train = [row for row in rows if row["split"] != "test"]
+    return balanced(train, recipe.max_per_task, recipe.seed) + balanced(test, recipe.max_test_per_task, recipe.seed)
+
+
+def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Path) -> list[Row]:
+    """The rows of verified sequences; candidates are tried in a fixed order until each quota is full."""
+    rows: list[Row] = []
+    with JsonlStore(out / "sequences.jsonl") as store, _pool(recipe.workers) as run_jobs, _progress() as progress:
+        known = {result["id"]: result for result in store.rows()}
+        for split, total in (("train", recipe.comparative), ("test", recipe.comparative_test)):
+            mine = [u for u in utterances if (u.split == "test") == (split == "test")]
+            for place, attribute in enumerate(WORDS):
+                quota = total // 3 + (place < total % 3)
+                bar = progress.add_task(f"{split}, order of {attribute}", total=quota)
+                candidates = {f"{u.id}/order_{attribute}": u for u in _candidates(mine, attribute, recipe)}
+                jobs = [_job(key, u, attribute, recipe, out / "audio") for key, u in candidates.items()]
+                accepted = _accepted(jobs, known, store, run_jobs, batch=4 * recipe.workers)
+                for result in itertools.islice(accepted, quota):
+                    rows.append(_sequence_row(result, candidates[result["id"]], attribute, recipe, out / "audio"))
+                    progress.advance(bar)
+    return rows
+
+
+def _job(key: str, utterance: Utterance, attribute: str, recipe: PerceptionRecipe, folder: Path) -> dict[str, Any]:
+    settings = recipe.model_dump(include={"seed", "pause_s", "max_piece_s"})
+    return {"id": key, "audio": utterance.audio, "attribute": attribute, "folder": str(folder), **settings}
+
+
+def _accepted(
+    jobs: list[dict[str, Any]], known: dict[str, dict[str, Any]], store: JsonlStore, run_jobs: _Mapper, batch: int
+) -> Iterator[dict[str, Any]]:
+    """Accepted results in the order of the jobs, worked off as they are asked for; what is known is not done again."""
+    for start in range(0, len(jobs), batch):
+        part = jobs[start : start + batch]
+        for result in run_jobs([job for job in part if job["id"] not in known]):
+            store.append(result)
+            known[result["id"]] = result
+        yield from (known[job["id"]] for job in part if known[job["id"]]["accepted"])
+
+
+def _candidates(utterances: list[Utterance], attribute: str, recipe: PerceptionRecipe) -> list[Utterance]:
+    """Utterances with reliable pitch, the speakers taking turns; trimming may still shorten what looks too long."""
+    by_speaker: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in sorted(utterances, key=lambda u: u.id):
+        prosody = utterance.prosody
+        if prosody and prosody.pitch.reliable and 0.6 <= prosody.duration_s <= recipe.max_piece_s + 2:
+            by_speaker[utterance.speaker or utterance.id].append(utterance)
+    rng = random.Random(f"{recipe.seed}/{attribute}")
+    piles = [by_speaker[name] for name in sorted(by_speaker)]
+    rng.shuffle(piles)
+    for pile in piles:
+        rng.shuffle(pile)
+    longest = max(map(len, piles), default=0)
+    return [u for rank in range(longest) for pile in piles for u in pile[rank : rank + 1]]
+
+
+def _sequence_row(
+    result: dict[str, Any], utterance: Utterance, attribute: str, recipe: PerceptionRecipe, folder: Path
+) -> Row:
+    task = f"order_{attribute}"
+    question = wording(
+        task,
+        utterance.id,
+        transcript=transcript_of(utterance),
+        transcript_share=recipe.transcript_share,
+        seed=recipe.seed,
+    )
+    return question_row(utterance, task, question, result["answer"], str(folder / result["file"]), result["seconds"])
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[_Mapper]:
+    """A map over jobs in `workers` processes with one thread each; one worker stays in this process."""
+    if workers == 1:
+        yield lambda jobs: map(build, jobs)
+        return
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        yield lambda jobs: pool.map(build, jobs)
+
+
+def _one_thread() -> None:
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        yield progress
+
+
+def summarise(rows: list[Row], sequences: Path) -> dict[str, Any]:
+    """Counts of questions by split, task and answer, and of accepted and rejected sequences; writes the rejected."""
+    counts: dict[str, Any] = {}
+    for row in rows:
+        split = counts.setdefault("test" if row["split"] == "test" else "train", {})
+        split.setdefault(row["task"], Counter())[_class_of(row)] += 1
+    results = [json.loads(line) for line in sequences.read_text(encoding="utf-8").splitlines()]
+    rejected = [result for result in results if not result["accepted"]]
+    _write_lines(sequences.with_name("rejected.jsonl"), rejected)
+    return {
+        "questions": len(rows),
+        "by_split": {split: {t: dict(c) for t, c in tasks.items()} for split, tasks in counts.items()},
+        "sequences_tried": len(results),
+        "sequences_rejected": len(rejected),
+    }
+
+
+def _class_of(row: Row) -> str:
+    return "words" if row["task"] == "stress" else str(row["answer"])
+
+
+def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    part.replace(path)

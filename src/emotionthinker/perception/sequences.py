@@ -1,0 +1,103 @@
+"""Comparative sequences: three versions of one utterance in a row, and the question for their order (C.1 iii)."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emotionthinker.errors import EmotionThinkerError, kind_of
+from emotionthinker.perception import variants
+from emotionthinker.perception.variants import Change, Samples, Tolerance
+
+WORDS = {"pitch": ("low", "normal", "high"), "speed": ("slow", "normal", "fast"), "energy": ("low", "normal", "high")}
+MIN_PIECE_S = 0.5
+ORDERS = tuple(itertools.permutations((-1, 0, 1)))
+
+
+def plan(attribute: str, key: str, seed: int) -> tuple[tuple[str, Change], ...]:
+    """The three versions in their order: (word, change). Steps: 3..5 st, x0.8 / x1.25, 6..8 dB; same key, same plan."""
+    rng = random.Random(f"{seed}/{attribute}/{key}")
+    order = rng.choice(ORDERS)
+    changes = {0: Change()}
+    for sign in (-1, 1):
+        if attribute == "pitch":
+            changes[sign] = Change(pitch_st=sign * round(rng.uniform(3, 5), 2))
+        elif attribute == "speed":
+            changes[sign] = Change(speed=1.25**sign)
+        elif attribute == "energy":
+            changes[sign] = Change(energy_db=sign * round(rng.uniform(6, 8), 2))
+        else:
+            raise ValueError(f"attribute {attribute!r}: expected one of {tuple(WORDS)}")
+    return tuple((WORDS[attribute][step + 1], changes[step]) for step in order)
+
+
+def compose(
+    samples: Samples, sample_rate: int, attribute: str, steps: tuple[tuple[str, Change], ...], pause_s: float
+) -> tuple[Samples, list[Change]]:
+    """The sequence, and the measured change of each version against the recording.
+
+    Peak guard: a sequence that would exceed full scale is made softer as a whole, so the steps stay true.
+    """
+    pieces = [variants.apply(samples, sample_rate, attribute, change) for _, change in steps]
+    guard = np.float32(min(1.0, variants.PEAK / max(float(np.abs(piece).max()) for piece in pieces)))
+    pieces = [piece * guard for piece in pieces]
+    measured = [variants.measure(samples * guard, piece, sample_rate) for piece in pieces]
+    pause = np.zeros(round(pause_s * sample_rate), dtype=np.float32)
+    sequence = np.concatenate([part for piece in pieces for part in (piece, pause)][:-1])
+    return sequence.astype(np.float32), measured
+
+
+def build(job: dict[str, Any]) -> dict[str, Any]:
+    """One candidate, in a worker process: writes its FLAC when every version is verified, and says what was measured.
+
+    Job: `id, audio, attribute, seed, pause_s, max_piece_s, folder`.
+    Result: `id, accepted, reason, answer, file, steps`.
+    """
+    from emotionthinker import audio
+
+    result: dict[str, Any] = {"id": job["id"], "accepted": False, "reason": None, "answer": None, "file": None}
+    try:
+        samples, rate = audio.load(job["audio"])
+        samples = variants.trim(samples, rate)
+        if len(samples) < MIN_PIECE_S * rate:
+            return result | {"reason": f"speech lasts {len(samples) / rate:.2f} s, at least {MIN_PIECE_S:g} s"}
+        if len(samples) > job["max_piece_s"] * rate:
+            return result | {"reason": f"speech lasts {len(samples) / rate:.2f} s, at most {job['max_piece_s']:g} s"}
+        steps = plan(job["attribute"], job["id"], job["seed"])
+        sequence, measured = compose(samples, rate, job["attribute"], steps, job["pause_s"])
+    except EmotionThinkerError as error:
+        return result | {"reason": f"{kind_of(error)}: {error}"}
+    result["steps"] = [
+        {"word": word, "asked": vars(asked), "measured": {k: round(v, 4) for k, v in vars(got).items()}}
+        for (word, asked), got in zip(steps, measured, strict=True)
+    ]
+    failures = [
+        f"{word}: {failure}"
+        for (word, asked), got in zip(steps, measured, strict=True)
+        for failure in Tolerance().failures(asked, got)
+    ]
+    if failures:
+        return result | {"reason": "; ".join(failures)}
+    name = f"{job['id'].replace('/', '_')}.flac"
+    _write_flac(Path(job["folder"]) / name, sequence, rate)
+    return result | {
+        "accepted": True,
+        "answer": ", ".join(word for word, _ in steps),
+        "file": name,
+        "seconds": round(len(sequence) / rate, 3),
+    }
+
+
+def _write_flac(path: Path, samples: Samples, sample_rate: int) -> None:
+    """16-bit FLAC, whole or not at all."""
+    import soundfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    soundfile.write(part, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    part.replace(path)

@@ -1,0 +1,108 @@
+"""Voice activity by energy: which 10 ms frames hold speech.
+
+Everything is relative to the clip's own levels, so the result does not change with gain, nor with silence around
+the speech. Steady noise alone counts as activity: telling it from speech is left to the voicing of the pitch track.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+FRAME_S = 0.01
+SILENT_PEAK = 1e-4
+"""Clips that never exceed this amplitude (-80 dBFS) are silent."""
+FLOOR_DBFS = -120.0
+_HIGH_PASS_HZ = 60.0
+_DEPTH_DB = 35.0
+_ABOVE_NOISE_DB = 5.0
+_BELOW_LOUD_DB = 6.0
+_NOISE_SPAN_DB = 8.0
+_STEADY_DB = 3.0
+_NOISE_S = 0.2
+_IGNORE_BELOW_DB = 60.0
+_BRIDGE_S = 0.10
+_BLIP_S = 0.05
+
+
+def frame_power(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
+    """Mean square of each 10 ms frame, [ceil(seconds * 100)], above 60 Hz (no DC offset, rumble or hum)."""
+    from scipy.signal import butter, sosfilt
+
+    sections = butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos")
+    filtered = sosfilt(sections, samples.astype(np.float64))
+    edges = np.rint(np.arange(math.ceil(len(samples) / sample_rate / FRAME_S - 1e-9) + 1) * FRAME_S * sample_rate)
+    starts = edges[:-1].astype(np.intp)
+    if not len(starts):
+        return np.zeros(0)
+    return np.asarray(np.add.reduceat(np.square(filtered), starts) / (FRAME_S * sample_rate))
+
+
+def frame_levels(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
+    """Level of each 10 ms frame in dBFS (full-scale square = 0), smoothed over 30 ms, not under -120."""
+    power = frame_power(samples, sample_rate)
+    return _decibel(np.convolve(np.pad(power, 1), (0.25, 0.5, 0.25), "valid") if len(power) else power)
+
+
+def speech_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
+    """True for the 10 ms frames that hold speech; all False for a silent clip.
+
+    A frame is active when it lies less than 35 dB under the clip's loud level (the power-weighted mean, on which
+    quiet frames have no influence) and, where steady noise lies under the speech, at least 5 dB above that noise.
+    Gaps up to 100 ms (stop closures) are bridged, bursts under 50 ms (clicks) dropped.
+    """
+    levels = frame_levels(samples, sample_rate)
+    if not len(samples) or float(np.abs(samples).max()) < SILENT_PEAK:
+        return np.zeros(len(levels), bool)
+    power = 10 ** (levels / 10)
+    loud = float(_decibel(np.sum(power**2) / np.sum(power)))
+    noise = _noise_level(levels, loud)
+    threshold = loud - _DEPTH_DB
+    if loud - noise > _NOISE_SPAN_DB:
+        threshold = max(threshold, min(noise + _ABOVE_NOISE_DB, loud - _BELOW_LOUD_DB))
+    return _without_runs(_without_runs(levels > threshold, False, _BRIDGE_S), True, _BLIP_S)
+
+
+def _noise_level(levels: Floats, loud: float) -> float:
+    """Level of the quietest steady 0.2 s (5th percentile) above digital silence, dB; `loud` when there are none.
+
+    Steadiness (under 3 dB of deviation) tells noise from soft speech in clips that are cut without a pause.
+    """
+    frames = round(_NOISE_S / FRAME_S)
+    if len(levels) < frames:
+        return loud
+    windows = np.lib.stride_tricks.sliding_window_view(levels, frames)
+    means = windows.mean(1)[(windows.min(1) > loud - _IGNORE_BELOW_DB) & (windows.std(1) < _STEADY_DB)]
+    return float(np.percentile(means, 5)) if len(means) else loud
+
+
+def segments(mask: Mask) -> list[tuple[float, float]]:
+    """(start_s, end_s) of each run of active frames."""
+    starts, ends = runs(mask)
+    return [(float(a) * FRAME_S, float(b) * FRAME_S) for a, b in zip(starts, ends, strict=True)]
+
+
+def runs(mask: Mask) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Start and end (exclusive) index of each run of True."""
+    steps = np.diff(np.concatenate(([0], mask.astype(np.int8), [0])))
+    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+
+
+def _without_runs(mask: Mask, value: bool, shorter_than_s: float) -> Mask:
+    """Flip the runs of `value` that are too short; gaps at either end of the clip are never bridged."""
+    out = mask.copy()
+    limit = round(shorter_than_s / FRAME_S)
+    for start, end in zip(*runs(mask == value), strict=True):
+        inside = value or (start > 0 and end < len(mask))
+        if inside and (end - start < limit or (not value and end - start == limit)):
+            out[start:end] = not value
+    return out
+
+
+def _decibel(power: npt.ArrayLike) -> Floats:
+    return np.asarray(10 * np.log10(np.maximum(power, 10 ** (FLOOR_DBFS / 10))))

@@ -1,0 +1,112 @@
+"""One clip in, one `Utterance` with the whole prosody table out."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from emotionthinker import audio as sound
+from emotionthinker.prosody import activity, energy, intonation, pitch, rate, speaker, stress, transcript, words
+from emotionthinker.prosody.levels import Calibration
+from emotionthinker.records import GENDERS, Prosody, Stress, Utterance
+
+Samples = npt.NDArray[np.float32]
+
+
+def annotate(
+    audio: str | os.PathLike[str] | npt.ArrayLike,
+    *,
+    sample_rate: int = sound.SAMPLE_RATE,
+    id: str | None = None,
+    text: str | None = None,
+    gender: str | None = None,
+    language: str | None = "en",
+    calibration: str | Path | Calibration | None = "reference",
+    transcribe: bool = True,
+    max_seconds: float = sound.MAX_SECONDS,
+) -> Utterance:
+    """Measure pitch, energy, rate, stress, intonation, speaker and transcript of one clip (section 3.1 of the paper).
+
+    `audio` is a sound file, or samples [n] or [n, channels] at `sample_rate`. `text` and `gender` (female, male) win
+    over what would be recognised; `transcribe=False` leaves a missing text missing. `calibration` names the cuts of
+    the levels (None: measurements only). Odd sound never raises: what it does not support is None with a `reason`.
+    Raises `AudioError` for unusable files or arrays, `ValueError` for an unknown gender.
+    """
+    if gender is not None and gender not in GENDERS:
+        raise ValueError(f"gender is {gender!r}; expected one of {GENDERS}, or None")
+    path = os.fspath(audio) if isinstance(audio, (str, os.PathLike)) else None
+    if path is not None:
+        samples, rate_hz = sound.load(path, max_seconds=max_seconds)
+    else:
+        samples, rate_hz = sound.check(audio, sample_rate, max_seconds=max_seconds), sound.SAMPLE_RATE
+    prosody = measure(samples, rate_hz, text=text, gender=gender, language=language, transcribe=transcribe)
+    if calibration is not None:
+        prosody = _calibration(calibration).apply(prosody, gender)
+    return Utterance(
+        id=id or (Path(path).stem if path else "clip"),
+        audio=path,
+        language=language,
+        text=prosody.transcript.text,
+        gender=gender,
+        prosody=prosody,
+    )
+
+
+def measure(
+    samples: Samples,
+    sample_rate: int = sound.SAMPLE_RATE,
+    *,
+    text: str | None = None,
+    gender: str | None = None,
+    language: str | None = "en",
+    transcribe: bool = True,
+) -> Prosody:
+    """All measurements of mono samples [n] in physical units; levels are left to a calibration."""
+    speech = activity.speech_mask(samples, sample_rate)
+    track = pitch.track(samples, sample_rate)
+    said = transcript.measure(samples, sample_rate, speech, text=text, language=language, transcribe=transcribe)
+    pace, spans = rate.measure(samples, sample_rate, speech, said.text, language)
+    return Prosody(
+        duration_s=round(len(samples) / sample_rate, 4),
+        pitch=pitch.measure(track, speech),
+        energy=energy.measure(samples, sample_rate, speech),
+        rate=pace,
+        stress=_stress(samples, sample_rate, spans, track, language, said.reason or pace.reason),
+        intonation=intonation.measure(track, speech, activity.frame_levels(samples, sample_rate)),
+        speaker=speaker.measure(samples, sample_rate, track, speech, gender),
+        transcript=said,
+    )
+
+
+def _stress(
+    samples: Samples,
+    sample_rate: int,
+    spans: list[rate.WordSpan],
+    track: pitch.PitchTrack,
+    language: str | None,
+    why_none: str | None,
+) -> Stress:
+    if not spans:
+        return Stress(reason=why_none or "no_words")
+    return stress.measure(samples, sample_rate, spans, track=track, language=words.primary(language))
+
+
+def _calibration(source: str | Path | Calibration) -> Calibration:
+    return source if isinstance(source, Calibration) else _load(str(source), _stamp(source))
+
+
+@functools.lru_cache(maxsize=8)
+def _load(source: str, stamp: int) -> Calibration:
+    return Calibration.load(source)
+
+
+def _stamp(source: str | Path) -> int:
+    """Time of the last change, so that a rewritten calibration file is read again."""
+    try:
+        return os.stat(source).st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,47 @@
+"""Energy: the level of the active speech, so that pauses and silence around the speech do not count."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from emotionthinker.prosody.activity import FRAME_S, Floats, Mask, frame_levels, frame_power
+from emotionthinker.records import Energy
+
+MIN_SPEECH_S = 0.05
+_MIN_NOISE_FRAMES = 10
+_DIGITAL_SILENCE_DBFS = -95.0
+
+
+def measure(samples: npt.NDArray[np.float32], sample_rate: int, speech: Mask) -> Energy:
+    """Level of the frames in `speech` (a mask from `activity.speech_mask`), in dBFS (full-scale square wave = 0).
+
+    `dynamic_range_db` is p95 against p10 of the frame levels within speech. `snr_db` compares speech with the
+    median frame outside; it is None without at least 0.1 s of sound outside speech (digital silence is no noise).
+    With under 50 ms of speech all but the peak is None, `reason` silent or too_short.
+    """
+    peak = float(np.abs(samples).max()) if len(samples) else 0.0
+    peak_dbfs = round(20 * float(np.log10(peak)), 2) if peak > 0 else None
+    if speech.sum() * FRAME_S < MIN_SPEECH_S - 1e-9:
+        reason = "too_short" if peak > 0 and len(speech) * FRAME_S < MIN_SPEECH_S else "silent"
+        return Energy(peak_dbfs=peak_dbfs, reason=reason)
+    power = frame_power(samples, sample_rate)
+    levels = frame_levels(samples, sample_rate)
+    active = float(power[speech].mean())
+    high, low = np.percentile(levels[speech], [95, 10])
+    return Energy(
+        active_dbfs=round(10 * float(np.log10(active)), 2),
+        dynamic_range_db=round(float(high - low), 2),
+        snr_db=_snr_db(active, levels, speech),
+        peak_dbfs=peak_dbfs,
+    )
+
+
+def _snr_db(active: float, levels: Floats, speech: Mask) -> float | None:
+    """Active power less the noise in it, over the noise, dB; None when there is no noise to measure."""
+    outside = levels[~speech]
+    outside = outside[outside > _DIGITAL_SILENCE_DBFS]
+    if len(outside) < _MIN_NOISE_FRAMES:
+        return None
+    noise = 10 ** (float(np.median(outside)) / 10)
+    return round(10 * float(np.log10(max(active - noise, noise * 1e-2) / noise)), 1)

@@ -1,0 +1,229 @@
+"""Speaking rate in phones a second, and where the words lie.
+
+Best evidence first: forced phone alignment (English, pocketsphinx), else phones of the text over the speech time, else
+syllable nuclei of the energy envelope over the speech time. `Rate.method` always says which one it was.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from emotionthinker.prosody import words as wording
+from emotionthinker.prosody.activity import FRAME_S, Mask, frame_power
+from emotionthinker.prosody.words import SpokenWord
+from emotionthinker.records import Rate
+
+Samples = npt.NDArray[np.float32]
+
+ALIGNMENT, DICTIONARY, LETTERS, NUCLEI = "alignment", "dictionary+vad", "letters+vad", "nuclei+vad"
+PHONES_A_NUCLEUS = 2.6
+"""Phones for each syllable nucleus: English of the training corpora, aligned phones over detected nuclei."""
+MIN_SPEECH_S = 0.15
+MAX_ALIGNED_S = 90.0
+MAX_PHONES_A_SECOND = 28.0
+"""A faster text cannot have been spoken (an aligned phone lasts at least 30 ms): it belongs to other sound."""
+_ALIGNER_RATE = 16_000
+_PAD_S = 0.25
+_ATTEMPTS = 5
+_NOISE_AMPLITUDE = 10.0
+_MIN_COVERAGE = 0.4
+
+
+class WordSpan(NamedTuple):
+    """A word of the text with its place (seconds), number of phones, and whether an aligner found it."""
+
+    text: str
+    start_s: float
+    end_s: float
+    phones: int
+    aligned: bool
+
+
+class Alignment(NamedTuple):
+    """Words in order, their phones, the time the phones take and the time from the first to the last (seconds)."""
+
+    words: list[WordSpan]
+    phones: int
+    phone_s: float
+    whole_s: float
+
+
+def measure(
+    samples: Samples, sample_rate: int, speech: Mask, text: str | None = None, language: str | None = "en"
+) -> tuple[Rate, list[WordSpan]]:
+    """Articulation rate (pauses out) and speaking rate (pauses in), phones a second, and the spans of the words.
+
+    `speech` is the 10 ms mask of `activity.speech_mask`. Without text there are no spans. Without enough speech all is
+    None and `reason` says silent, too_short or implausible_text (more phones than could be said).
+    """
+    speech_s = float(speech.sum()) * FRAME_S
+    if speech_s < MIN_SPEECH_S:
+        return Rate(reason="silent" if not speech.any() else "too_short"), []
+    said = wording.read(text, language) if text else []
+    counts = wording.count(said, language)
+    if said and all(counts):
+        if sum(counts) > MAX_PHONES_A_SECOND * speech_s:
+            return Rate(reason="implausible_text"), []
+        return _with_text(samples, sample_rate, speech, said, counts, language)
+    nuclei = syllable_nuclei(samples, sample_rate, speech)
+    if not len(nuclei):
+        return Rate(reason="no_syllables"), []
+    phones = round(len(nuclei) * PHONES_A_NUCLEUS)
+    return _over_speech(phones, speech, NUCLEI), spread(said, [len(w.text) for w in said], speech)
+
+
+def _with_text(
+    samples: Samples, sample_rate: int, speech: Mask, said: list[SpokenWord], counts: list[int], language: str | None
+) -> tuple[Rate, list[WordSpan]]:
+    english = wording.primary(language) == "en"
+    found = align(samples, sample_rate, said) if english else None
+    if found and _covers(found, speech):
+        rate = Rate(
+            articulation=round(found.phones / found.phone_s, 3),
+            speaking=round(found.phones / found.whole_s, 3),
+            phones=found.phones,
+            method=ALIGNMENT,
+        )
+        return rate, found.words
+    return _over_speech(sum(counts), speech, DICTIONARY if english else LETTERS), spread(said, counts, speech)
+
+
+def _over_speech(phones: int, speech: Mask, method: str) -> Rate:
+    active = np.flatnonzero(speech)
+    whole_s = float(active[-1] + 1 - active[0]) * FRAME_S
+    return Rate(
+        articulation=round(phones / (len(active) * FRAME_S), 3),
+        speaking=round(phones / whole_s, 3),
+        phones=phones,
+        method=method,
+    )
+
+
+def _covers(found: Alignment, speech: Mask) -> bool:
+    """True when the aligned words lie on enough of the speech; a text of other sound is squeezed into a corner."""
+    inside = np.zeros(len(speech), bool)
+    for word in found.words:
+        inside[round(word.start_s / FRAME_S) : round(word.end_s / FRAME_S)] = True
+    return bool((inside & speech).sum() >= _MIN_COVERAGE * speech.sum())
+
+
+def spread(said: list[SpokenWord], weights: list[int], speech: Mask) -> list[WordSpan]:
+    """Spans by share: the speech frames dealt out to the words in proportion to `weights` (no aligner)."""
+    active = np.flatnonzero(speech)
+    total = sum(weights)
+    if not said or not total or len(active) < len(said):
+        return []
+    edges = np.rint(np.cumsum([0, *weights]) / total * len(active)).astype(int)
+    spans = []
+    for word, weight, start, end in zip(said, weights, edges[:-1], edges[1:], strict=True):
+        first, last = active[min(start, len(active) - 1)], active[max(start, end - 1)]
+        spans.append(WordSpan(word.text, float(first) * FRAME_S, float(last + 1) * FRAME_S, weight, aligned=False))
+    return spans
+
+
+def syllable_nuclei(samples: Samples, sample_rate: int, speech: Mask) -> npt.NDArray[np.float64]:
+    """Times (seconds) of the syllable nuclei: peaks of the 300-3300 Hz envelope that stand 2 dB out of their surroundings."""
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import butter, find_peaks, sosfilt
+
+    top = min(3300.0, 0.45 * sample_rate)
+    band = sosfilt(butter(2, (300.0, top), "bandpass", fs=sample_rate, output="sos"), samples)
+    power = frame_power(np.asarray(band, np.float32), sample_rate)
+    level = gaussian_filter1d(10 * np.log10(power + 1e-12), 2.5)
+    if not speech.any():
+        return np.zeros(0)
+    floor = float(np.percentile(level[speech], 95)) - 25.0
+    peaks, _ = find_peaks(np.pad(level, 1, constant_values=-120.0), prominence=2.0, distance=6, height=floor)
+    peaks = peaks - 1
+    return np.asarray(peaks[speech[peaks]] * FRAME_S + FRAME_S / 2)
+
+
+def align(samples: Samples, sample_rate: int, said: list[SpokenWord]) -> Alignment | None:
+    """Forced alignment of English words to phones (pocketsphinx, two passes); None when it cannot be had.
+
+    The phone pass fails on some clips for no good reason; fresh low noise usually mends it, so a few seeds are tried.
+    """
+    if not said or len(samples) > MAX_ALIGNED_S * sample_rate:
+        return None
+    flat = [spoken for word in said for spoken in word.spoken]
+    decoder = _decoder(os.getpid())
+    names = [_known_to(decoder, word) for word in flat]
+    for attempt in range(_ATTEMPTS):
+        timed = _two_passes(decoder, names, _pcm(samples, sample_rate, attempt))
+        if timed is not None:
+            return _gather(said, timed)
+    return None
+
+
+@functools.lru_cache(maxsize=1)
+def _decoder(process: int) -> Any:
+    """One decoder a process (the id is the key: its C state must not be shared across a fork)."""
+    from pocketsphinx import Decoder
+
+    return Decoder(samprate=_ALIGNER_RATE, lm=None, loglevel="FATAL")
+
+
+def _known_to(decoder: Any, word: str) -> str:
+    """The word as the decoder's dictionary holds it; unknown words are added with phones by rule."""
+    if decoder.lookup_word(word) is None:
+        decoder.add_word(word, " ".join(wording.phones(word, "en")), True)
+    return word
+
+
+def _pcm(samples: Samples, sample_rate: int, attempt: int) -> bytes:
+    """16-bit sound at half scale with silence around it and a little noise: the model starts and ends in silence."""
+    if sample_rate != _ALIGNER_RATE:
+        import soxr
+
+        samples = np.asarray(soxr.resample(samples, sample_rate, _ALIGNER_RATE), np.float32)
+    peak = float(np.abs(samples).max())
+    padded = np.pad(samples / max(peak, 1e-6) * 16_000.0, round(_PAD_S * _ALIGNER_RATE))
+    noise = np.random.default_rng(attempt).normal(0.0, _NOISE_AMPLITUDE * (1 + attempt), len(padded))
+    return bytes(np.clip(padded + noise, -32768, 32767).astype("<i2").tobytes())
+
+
+def _two_passes(decoder: Any, names: list[str], pcm: bytes) -> list[tuple[float, float, int]] | None:
+    """(start_s, end_s, phones) of each spoken word; None when a pass fails or words are missing."""
+    try:
+        decoder.set_align_text(" ".join(names))
+        _decode(decoder, pcm)
+        heard = [s.word for s in decoder.seg() or () if not s.word.startswith(("<", "["))]
+        if len(heard) != len(names):
+            return None
+        decoder.set_alignment()
+        _decode(decoder, pcm)
+        alignment = decoder.get_alignment()  # owns the entries' memory: read them while it lives
+        timed = [
+            (e.start * FRAME_S - _PAD_S, (e.start + e.duration) * FRAME_S - _PAD_S, sum(1 for _ in e))
+            for e in alignment or ()
+            if not e.name.startswith(("<", "["))
+        ]
+    except RuntimeError:
+        return None
+    return timed if len(timed) == len(names) else None
+
+
+def _decode(decoder: Any, pcm: bytes) -> None:
+    decoder.start_utt()
+    try:
+        decoder.process_raw(pcm, full_utt=True)
+    finally:
+        decoder.end_utt()
+
+
+def _gather(said: list[SpokenWord], timed: list[tuple[float, float, int]]) -> Alignment:
+    """Spoken words back to the words of the text."""
+    spans, place = [], 0
+    for word in said:
+        parts = timed[place : place + len(word.spoken)]
+        place += len(word.spoken)
+        start, end = max(0.0, parts[0][0]), parts[-1][1]
+        spans.append(WordSpan(word.text, round(start, 3), round(end, 3), sum(p[2] for p in parts), aligned=True))
+    phone_s = math.fsum(end - start for start, end, _ in timed)
+    return Alignment(spans, sum(p[2] for p in timed), phone_s, timed[-1][1] - timed[0][0])

@@ -1,0 +1,58 @@
+"""What an annotated corpus looks like: how often each word was given, by which method, and why values are missing."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from emotionthinker.records import Prosody, read_jsonl
+
+_WORDS = {
+    "pitch": ("pitch", "level"),
+    "energy": ("energy", "level"),
+    "rate": ("rate", "level"),
+    "rate_method": ("rate", "method"),
+    "shape": ("intonation", "shape"),
+    "style": ("intonation", "style"),
+    "energy_shape": ("intonation", "energy_shape"),
+    "stress_method": ("stress", "method"),
+    "gender": ("speaker", "gender"),
+    "gender_method": ("speaker", "gender_method"),
+    "transcript": ("transcript", "source"),
+}
+_REASONED = ("pitch", "energy", "rate", "stress", "intonation", "speaker", "transcript")
+
+
+def summarise(utterances: str | Path, failures: str | Path, calibration: str) -> dict[str, Any]:
+    """Hours, distribution of every word for each dataset and over all, reasons of missing values, failures by kind."""
+    words: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    seconds = 0.0
+    for utterance in read_jsonl(utterances):
+        prosody = utterance.prosody
+        if prosody is None:
+            continue
+        seconds += prosody.duration_s
+        for dataset in ("all", utterance.dataset or "(no dataset)"):
+            for name, value in _values(prosody, utterance.emotion):
+                words[dataset][name][value] += 1
+        for group in _REASONED:
+            reason = getattr(prosody, group).reason
+            if reason:
+                reasons[group][reason] += 1
+    with open(failures, encoding="utf-8") as lines:
+        failed = Counter(json.loads(line)["reason"] for line in lines)
+    return {
+        "audio_seconds": round(seconds, 2),
+        "calibration": calibration,
+        "failures": dict(failed),
+        "missing": {group: dict(counts.most_common()) for group, counts in reasons.items()},
+        "words": {d: {n: dict(c.most_common()) for n, c in names.items()} for d, names in words.items()},
+    }
+
+
+def _values(prosody: Prosody, emotion: str | None) -> list[tuple[str, str]]:
+    values = [(name, str(getattr(getattr(prosody, group), field))) for name, (group, field) in _WORDS.items()]
+    return [*values, ("stressed_words", str(len(prosody.stress.stressed))), ("emotion", str(emotion))]

@@ -1,0 +1,180 @@
+"""The words of a clip: as given, else recognised by Whisper base from the embedded packages.
+
+Greedy decoding over the clip's real length and a little silence instead of Whisper's padded 30 s: the same words for
+a fraction of the time (`benchmarks/` prints both).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from emotionthinker.errors import WeightsError
+from emotionthinker.prosody.activity import Mask, segments
+from emotionthinker.prosody.words import primary
+from emotionthinker.records import Transcript
+
+if TYPE_CHECKING:
+    import torch
+
+Samples = npt.NDArray[np.float32]
+
+RECOGNISER = "whisper-base"
+WINDOW_S = 30.0
+PAD_S = 1.0
+"""Silence after the sound; without any the decoder tends to run on."""
+MAX_CHUNK_S = 28.0
+MIN_LOGPROB = -1.0
+"""Mean log-probability a token under which the words are taken for made up."""
+NO_SPEECH = 0.6
+MAX_TOKENS = 224
+_RATE = 16_000
+_EDGE_S = 0.2
+
+
+class Heard(NamedTuple):
+    """Recognised text, mean log-probability a token, probability that there is no speech, language code."""
+
+    text: str
+    logprob: float
+    no_speech: float
+    language: str
+
+
+def measure(
+    samples: Samples,
+    sample_rate: int,
+    speech: Mask,
+    *,
+    text: str | None = None,
+    language: str | None = "en",
+    transcribe: bool = True,
+) -> Transcript:
+    """The transcript: `text` where given (source `given`), else recognised (source `whisper-base`).
+
+    Without words `reason` says why: no_transcript (not given, not asked for), silent, no_recogniser (its packages are
+    not there; the message of `recogniser` says how to get them), or unintelligible.
+    """
+    if text is not None and text.strip():
+        return Transcript(text=text.strip(), source="given")
+    if not transcribe:
+        return Transcript(reason="no_transcript")
+    if not speech.any():
+        return Transcript(reason="silent")
+    try:
+        parts = [recognise(chunk, sample_rate, language) for chunk in _chunks(samples, sample_rate, speech)]
+    except (WeightsError, ImportError):
+        return Transcript(reason="no_recogniser")
+    words = " ".join(part.text for part in parts if not unintelligible(part))
+    return Transcript(text=words, source=RECOGNISER) if words else Transcript(reason="unintelligible")
+
+
+def unintelligible(heard: Heard) -> bool:
+    """Whisper's own tests for words that were not said: unlikely tokens together with no speech, or endless repeats."""
+    tokens = heard.text.lower().split()
+    looping = len(tokens) >= 8 and len(set(tokens)) <= len(tokens) / 4
+    doubtful = heard.logprob < MIN_LOGPROB
+    return not heard.text or looping or doubtful
+
+
+def recognise(samples: Samples, sample_rate: int, language: str | None = "en", *, window_s: float | None = None) -> Heard:
+    """Words of mono samples up to 30 s, decoded greedily. `language` None lets Whisper tell.
+
+    `window_s` is the stretch the encoder sees (default: the sound and one second). Raises `WeightsError` without the
+    packages, `ImportError` without torch.
+    """
+    import torch
+
+    if sample_rate != _RATE:
+        import soxr
+
+        samples = np.asarray(soxr.resample(samples, sample_rate, _RATE), np.float32)
+    seconds = min(WINDOW_S, window_s or len(samples) / _RATE + PAD_S)
+    model, processor = recogniser()
+    padded = np.zeros(round(seconds * 50) * 320, np.float32)
+    padded[: len(samples)] = samples[: len(padded)]
+    features = processor.feature_extractor(padded, sampling_rate=_RATE, padding=False, return_tensors="pt").input_features
+    with torch.inference_mode():
+        return _decode(model, processor.tokenizer, _encode(model, features.to(model.dtype)), language)
+
+
+def recogniser() -> tuple[Any, Any]:
+    """The Whisper model and its processor, loaded once a process. Raises `WeightsError` or `ImportError`."""
+    return _load(os.environ.get("EMOTIONTHINKER_HOME"))
+
+
+@functools.lru_cache(maxsize=1)
+def _load(home: str | None) -> tuple[Any, Any]:
+    from emotionthinker.models import nano
+
+    return nano.load_whisper()
+
+
+def _encode(model: Any, features: torch.Tensor) -> torch.Tensor:
+    """Encoder states [1, frames/2, d] of log-mel features [1, 80, frames] of any length up to 3000."""
+    from torch.nn import functional as F
+
+    encoder = model.model.encoder
+    hidden = F.gelu(encoder.conv1(features))
+    hidden = F.gelu(encoder.conv2(hidden)).permute(0, 2, 1)
+    hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
+    for layer in encoder.layers:
+        out = layer(hidden, None)
+        hidden = out[0] if isinstance(out, tuple) else out
+    states: torch.Tensor = encoder.layer_norm(hidden)
+    return states
+
+
+def _decode(model: Any, tokenizer: Any, states: torch.Tensor, language: str | None) -> Heard:
+    """Greedy decoding without timestamps."""
+    import torch
+    from transformers.modeling_outputs import BaseModelOutput
+
+    settings = model.generation_config
+    encoded = BaseModelOutput(last_hidden_state=states)
+    start = settings.decoder_start_token_id
+    first = model(encoder_outputs=encoded, decoder_input_ids=torch.tensor([[start]])).logits[0, -1].float()
+    no_speech = float(first.softmax(-1)[tokenizer.convert_tokens_to_ids("<|nospeech|>")])
+    known = settings.lang_to_id
+    spoken = f"<|{primary(language)}|>" if language else ""
+    if spoken not in known:
+        spoken = max(known, key=lambda code: float(first[known[code]]))
+    end, limit = settings.eos_token_id, MAX_TOKENS
+    suppressed = torch.tensor(settings.suppress_tokens)
+    tokens = torch.tensor([[start, known[spoken], settings.task_to_id["transcribe"], settings.no_timestamps_token_id]])
+    cache, said, total = None, [], 0.0
+    while len(said) < limit:
+        out = model(encoder_outputs=encoded, decoder_input_ids=tokens, past_key_values=cache, use_cache=True)
+        cache, logits = out.past_key_values, out.logits[0, -1].float()
+        logits[suppressed] = -math.inf
+        logits[settings.no_timestamps_token_id + 1 :] = -math.inf
+        if not said:
+            logits[settings.begin_suppress_tokens] = -math.inf
+        best = int(logits.argmax())
+        total += float(logits.log_softmax(-1)[best])
+        if best == end:
+            break
+        said.append(best)
+        tokens = torch.tensor([[best]])
+    text = tokenizer.decode(said, skip_special_tokens=True).strip()
+    return Heard(text, total / (len(said) + 1), no_speech, spoken.strip("<|>"))
+
+
+def _chunks(samples: Samples, sample_rate: int, speech: Mask) -> list[Samples]:
+    """The sound around the speech, cut at pauses into pieces of at most 28 s (a longer run of speech is cut hard)."""
+    spans: list[list[float]] = []
+    for start, end in segments(speech):
+        while end - start > MAX_CHUNK_S:
+            spans.append([start, start + MAX_CHUNK_S])
+            start += MAX_CHUNK_S
+        if spans and end - spans[-1][0] <= MAX_CHUNK_S:
+            spans[-1][1] = end
+        else:
+            spans.append([start, end])
+    edges = [(max(0, round((a - _EDGE_S) * sample_rate)), round((b + _EDGE_S) * sample_rate)) for a, b in spans]
+    return [samples[a:b] for a, b in edges]

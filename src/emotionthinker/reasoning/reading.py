@@ -1,0 +1,409 @@
+"""Finds the acoustic claims in a reasoning text: a small shallow parser, no model, no prosody.
+
+A text is cut into tokens of known roles (`vocabulary`). Every describing word looks for what it describes: first to
+the right ("a low and heavy pitch"), then to the left ("both pitch and energy are low"); a few words stand alone
+("quickly"). Negations turn a claim into its complement, comparisons with something unheard become claims that nobody
+can check, and what is said about other recordings ("in contrast to a high pitch") is not a claim.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+
+from emotionthinker.reasoning.quoting import find_quotes, read_quotes
+from emotionthinker.reasoning.vocabulary import AGE_PHRASES, GENDER_NOUNS, UNIVERSE, Value, lexicon, phrase_pattern
+
+_REACH = 8  # tokens a predicate may stand away from its subject
+_NEGATION_REACH = 5
+_FOLLOWING_NOUNS = frozenset("quality way throughout here again enough now tone style there right".split())
+_STANDING_LEVEL = "level"
+
+
+@dataclass(frozen=True)
+class ReadClaim:
+    """One claim as it was written; `accepts` holds the measured words that make it true.
+
+    `accepts` is `None` for open features (`stress`, `quote`, where `claimed` is the wording) and for comparisons.
+    `quoted` is False for a stressed word without quotation marks, which may be a paraphrase.
+    """
+
+    text: str
+    feature: str
+    claimed: str
+    start: int
+    end: int
+    accepts: frozenset[str] | None = None
+    comparative: bool = False
+    quoted: bool = True
+
+
+@dataclass(frozen=True)
+class _Token:
+    text: str
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A claim before its span is settled: `core` is the word that carries it."""
+
+    feature: str
+    claimed: str
+    accepts: frozenset[str]
+    core: tuple[int, int]
+    span: tuple[int, int]
+    clause: int
+    negated: bool = False
+    comparative: bool = False
+
+
+def read(think: str) -> list[ReadClaim]:
+    """All acoustic claims of a reasoning text in order of appearance, with character offsets into `think`.
+
+    Features: pitch, energy, rate, style, shape, energy_shape, gender, age (closed sets of words), stress and quote.
+    The spans of two claims never overlap.
+    """
+    plain = _fold(think)
+    quotes = find_quotes(plain)
+    claims, masked = read_quotes(think, plain, quotes)
+    claims += _read_speaker(think, masked)
+    claims += _settle(think, _merge(_describe(_tokens(masked))))
+    claims.sort(key=lambda claim: (claim.start, claim.end))
+    return _without_overlap(claims)
+
+
+def _fold(text: str) -> str:
+    """Lower case and plain apostrophes without changing any offset."""
+    lowered = (c.lower() if len(c.lower()) == 1 else c for c in text)
+    return "".join("'" if c in "’‘ʼ" and unicodedata.category(c) != "Zs" else c for c in lowered)
+
+
+def _tokens(masked: str) -> list[_Token]:
+    """Known phrases with their role; what lies between is `other`, `comma` or `break`."""
+    words = lexicon()
+    tokens: list[_Token] = []
+    at = 0
+    while at < len(masked):
+        char = masked[at]
+        if match := words.pattern.match(masked, at):
+            text = " ".join(match.group().split())
+            kind = "value" if text in words.values else "anchor" if text in words.anchors else words.roles[text]
+            tokens.append(_Token(text, kind, at, match.end()))
+            at = match.end()
+        elif char.isalnum():
+            end = at
+            while end < len(masked) and (masked[end].isalnum() or masked[end] in "'-"):
+                end += 1
+            tokens.append(_Token(masked[at:end], "other", at, end))
+            at = end
+        else:
+            if char in ",/":
+                tokens.append(_Token(char, "comma", at, at + 1))
+            elif char in ".!?;:()\n—–§*":
+                tokens.append(_Token(char, "quoted" if char == "§" else "break", at, at + 1))
+            at += 1
+    return _resolve_level(tokens)
+
+
+def _resolve_level(tokens: list[_Token]) -> list[_Token]:
+    """The adjective "level" ("a level contour", "the pitch stays level") against the noun ("a normal level")."""
+    anchors = lexicon().anchors
+    for i, token in enumerate(tokens):
+        if token.text != _STANDING_LEVEL or i == 0:
+            continue
+        after = tokens[i + 1] if i + 1 < len(tokens) else None
+        attributive = after is not None and after.kind == "anchor" and "shape" in anchors[after.text].features
+        before = tokens[i - 1]
+        predicative = before.kind == "copula" or (before.kind == "filler" and tokens[i - 2].kind == "copula")
+        if attributive or (
+            predicative and (after is None or after.kind in ("break", "comma", "conjunction", "copula"))
+        ):
+            tokens[i] = replace(token, kind="value")
+    return tokens
+
+
+_LEVEL = Value({"shape": frozenset({"level"}), "energy_shape": frozenset({"level"})})
+
+
+def _value(token: _Token) -> Value:
+    return _LEVEL if token.text == _STANDING_LEVEL else lexicon().values[token.text]
+
+
+def _describe(tokens: list[_Token]) -> list[_Found]:
+    found: list[_Found] = []
+    clause = 0
+    for i, token in enumerate(tokens):
+        if token.kind == "break":
+            clause += 1
+        if token.kind != "value" or _elsewhere(tokens, i):
+            continue
+        value = _value(token)
+        described = _right(tokens, i, value) or _left(tokens, i, value)
+        if not described and value.alone:
+            feature = next(iter(value.accepts))
+            described = [(feature, (token.start, token.end), (token.start, token.end))]
+        found += [_claim(tokens, i, value, clause, *target) for target in described]
+    return found
+
+
+def _claim(
+    tokens: list[_Token], i: int, value: Value, clause: int, feature: str, core: tuple[int, int], span: tuple[int, int]
+) -> _Found:
+    accepts = value.accepts[feature]
+    claimed = "/".join(word for word in UNIVERSE[feature] if word in accepts)
+    comparative = _compares(tokens, i, value)
+    negated = _negated(tokens, i)
+    if place := _place(tokens, i) if feature in ("shape", "energy_shape") else None:
+        other = {"rising": "falling", "falling": "rising"}.get(claimed)
+        if other:
+            accepts |= {f"{other}-{claimed}" if place == "end" else f"{claimed}-{other}"}
+            claimed = f"{claimed} at the {place}"
+    if comparative:
+        claimed = tokens[i].text
+    elif negated:
+        accepts, claimed = frozenset(UNIVERSE[feature]) - accepts, f"not {claimed}"
+    return _Found(feature, claimed, accepts, core, span, clause, negated, comparative)
+
+
+def _feature(value: Value, anchor: str) -> str | None:
+    """The feature that both the describing word and the described one can mean."""
+    known = lexicon().anchors[anchor]
+    if known.general and value.specific:
+        return None
+    return next((feature for feature in known.features if feature in value.accepts), None)
+
+
+_Target = tuple[str, tuple[int, int], tuple[int, int]]
+
+
+def _right(tokens: list[_Token], i: int, value: Value) -> list[_Target]:
+    """ "low pitch", "low and heavy pitch", "low levels of energy", "low pitch and energy"."""
+    moves = "shape" in value.accepts or value.comparative
+    unknown = 0
+    for j in range(i + 1, min(i + 1 + _REACH, len(tokens))):
+        token, before = tokens[j], tokens[j - 1]
+        if token.kind == "anchor":
+            if before.kind in ("conjunction", "comma", "determiner") and not (moves and tokens[i + 1].text == "in"):
+                return []
+            feature = None if lexicon().anchors[token.text].verb else _feature(value, token.text)
+            if feature is None:
+                return []
+            core = (tokens[i].start, tokens[i].end)
+            return [(feature, core, (core[0], token.end)), *_right_siblings(tokens, j, value)]
+        if token.kind == "other":
+            unknown += 1
+            if unknown > 1:
+                return []
+        elif (
+            (token.text == "of" and before.text in ("level", "levels", "degree", "amount"))
+            or (token.text == "in" and j == i + 1 and moves)
+            or (token.kind == "determiner" and before.text == "in" and moves)
+        ):
+            continue
+        elif token.kind not in ("value", "filler", "conjunction", "comma"):
+            return []
+    return []
+
+
+def _right_siblings(tokens: list[_Token], at: int, value: Value) -> list[_Target]:
+    """The "energy" of "low pitch and energy", unless it has a description of its own."""
+    targets: list[_Target] = []
+    while at + 2 < len(tokens) and tokens[at + 1].kind in ("conjunction", "comma"):
+        j = at + 2
+        while j < len(tokens) and tokens[j].kind in ("conjunction", "determiner"):
+            j += 1
+        if j >= len(tokens) or tokens[j].kind != "anchor" or lexicon().anchors[tokens[j].text].general:
+            break
+        if _described(tokens, j):
+            break
+        if feature := _feature(value, tokens[j].text):
+            span = (tokens[j].start, tokens[j].end)
+            targets.append((feature, span, span))
+        at = j
+    return targets
+
+
+def _described(tokens: list[_Token], j: int) -> bool:
+    """True when the anchor at `j` (or the list it begins) has a predicate of its own: "pace and energy are normal"."""
+    for token in tokens[j + 1 : j + 1 + _REACH]:
+        if token.kind in ("break", "comma", "other"):
+            return False
+        if token.kind == "value":
+            return True
+    return False
+
+
+def _left(tokens: list[_Token], i: int, value: Value) -> list[_Target]:
+    """ "the pitch is low", "the pace slow", "pitch and energy both stay high"."""
+    after = tokens[i + 1] if i + 1 < len(tokens) else None
+    if after and after.kind == "other" and not after.text.endswith("ly") and after.text not in _FOLLOWING_NOUNS:
+        return []  # "a low mood": the word describes something that is not sound
+    unknown = 0
+    for j in range(i - 1, max(i - 1 - _REACH, -1), -1):
+        token = tokens[j]
+        if token.kind in ("break", "elsewhere", "quoted"):
+            return []
+        unknown += token.kind == "other"
+        if unknown > 2:
+            return []
+        if token.kind != "anchor":
+            continue
+        feature = _feature(value, token.text)
+        if feature is None:
+            if lexicon().anchors[token.text].general:
+                continue
+            return []
+        core = (tokens[i].start, tokens[i].end)
+        return [(feature, core, (token.start, core[1])), *_left_siblings(tokens, j, value)]
+    return []
+
+
+def _left_siblings(tokens: list[_Token], at: int, value: Value) -> list[_Target]:
+    """The "pitch" of "pitch and energy are low"."""
+    targets: list[_Target] = []
+    j = at - 1
+    while j >= 0 and tokens[j].kind in ("conjunction", "comma", "determiner", "filler"):
+        j -= 1
+        if j < 0 or tokens[j].kind != "anchor":
+            continue
+        joined = any(token.kind in ("conjunction", "comma") for token in tokens[j + 1 : at])
+        if not joined or lexicon().anchors[tokens[j].text].general or _attributed(tokens, j):
+            break
+        if feature := _feature(value, tokens[j].text):
+            span = (tokens[j].start, tokens[j].end)
+            targets.append((feature, span, span))
+        at, j = j, j - 1
+    return targets
+
+
+def _attributed(tokens: list[_Token], j: int) -> bool:
+    return j > 0 and tokens[j - 1].kind == "value"
+
+
+def _elsewhere(tokens: list[_Token], i: int) -> bool:
+    """True when the clause so far speaks of other recordings or of what might have been."""
+    for token in reversed(tokens[:i]):
+        if token.kind == "break":
+            return False
+        if token.kind == "elsewhere":
+            return True
+    return False
+
+
+def _negated(tokens: list[_Token], i: int) -> bool:
+    for token in reversed(tokens[max(0, i - _NEGATION_REACH) : i]):
+        if token.kind == "negation":
+            return True
+        if token.kind in ("break", "additive", "anchor", "comma"):
+            return False
+    return False
+
+
+def _compares(tokens: list[_Token], i: int, value: Value) -> bool:
+    """True for "higher", "more expressive", "increasing"; "higher than usual" is a plain statement."""
+    said = value.comparative or (i > 0 and tokens[i - 1].text in ("more", "less"))
+    return said and not any(token.kind == "usual" for token in _ahead(tokens, i, 6))
+
+
+def _place(tokens: list[_Token], i: int) -> str | None:
+    """`end` or `start` when a movement is said to happen there."""
+    nearby = _ahead(tokens, i, 6) + tokens[max(0, i - 3) : i]
+    for token in nearby:
+        if token.kind in ("late", "early"):
+            return "end" if token.kind == "late" else "start"
+    return None
+
+
+def _ahead(tokens: list[_Token], i: int, reach: int) -> list[_Token]:
+    """Tokens after `i` up to the end of the clause or the next description."""
+    ahead: list[_Token] = []
+    for token in tokens[i + 1 : i + 1 + reach]:
+        if token.kind in ("break", "value", "comma"):
+            break
+        ahead.append(token)
+    return ahead
+
+
+def _merge(found: list[_Found]) -> list[_Found]:
+    """One claim for the same thing said twice in a clause; "neither fast nor slow" is one claim, "normal"."""
+    merged: list[_Found] = []
+    for claim in found:
+        for k, earlier in enumerate(merged):
+            if (earlier.clause, earlier.feature, earlier.comparative) != (
+                claim.clause,
+                claim.feature,
+                claim.comparative,
+            ):
+                continue
+            if earlier.negated and claim.negated:
+                accepts = earlier.accepts & claim.accepts
+                words = [word for word in UNIVERSE[claim.feature] if word in accepts]
+                claimed = "/".join(words) if len(words) < 3 else f"{earlier.claimed}, {claim.claimed}"
+                span = (min(earlier.span[0], claim.span[0]), max(earlier.span[1], claim.span[1]))
+                merged[k] = replace(earlier, accepts=accepts, claimed=claimed, span=span)
+                break
+            if earlier.claimed == claim.claimed:
+                break
+        else:
+            merged.append(claim)
+    return merged
+
+
+def _settle(think: str, found: list[_Found]) -> list[ReadClaim]:
+    """Full spans where they do not run over another claim's core, else the core alone."""
+    claims = []
+    for claim in found:
+        others = [other.core for other in found if other is not claim]
+        clear = not any(claim.span[0] < end and start < claim.span[1] for start, end in others)
+        start, end = claim.span if clear else claim.core
+        accepts = None if claim.comparative else claim.accepts
+        claims.append(ReadClaim(think[start:end], claim.feature, claim.claimed, start, end, accepts, claim.comparative))
+    return claims
+
+
+def _read_speaker(think: str, masked: str) -> list[ReadClaim]:
+    """Gender and age group, each value once; "a young adult or a teenager" is one claim of either."""
+    claims: list[ReadClaim] = []
+    for gender, nouns in GENDER_NOUNS.items():
+        if match := phrase_pattern(nouns).search(masked):
+            span = match.span()
+            claims.append(ReadClaim(think[span[0] : span[1]], "gender", gender, *span, frozenset({gender})))
+    ages: list[ReadClaim] = []
+    taken = list(masked)
+    for phrases, groups in AGE_PHRASES.items():
+        if match := phrase_pattern(phrases).search("".join(taken)):
+            start, end = match.span()
+            taken[start:end] = "§" * (end - start)
+            ages.append(ReadClaim(think[start:end], "age", groups, start, end, frozenset(groups.split("|"))))
+    ages.sort(key=lambda claim: claim.start)
+    for claim in ages:
+        last = claims[-1] if claims and claims[-1].feature == "age" else None
+        if last and last.accepts and claim.accepts and " or " in masked[last.end : claim.start][:20]:
+            claims[-1] = replace(
+                last,
+                claimed=f"{last.claimed}|{claim.claimed}",
+                accepts=last.accepts | claim.accepts,
+                text=think[last.start : claim.end],
+                end=claim.end,
+            )
+        else:
+            claims.append(claim)
+    return claims
+
+
+def _without_overlap(claims: list[ReadClaim]) -> list[ReadClaim]:
+    """Speaker words may share letters ("young woman" is age and gender): the later claim gives way in its span."""
+    settled: list[ReadClaim] = []
+    for claim in claims:
+        if settled and claim.start < settled[-1].end:
+            earlier = settled[-1]
+            if claim.start > earlier.start:
+                settled[-1] = replace(
+                    earlier, end=claim.start, text=earlier.text[: claim.start - earlier.start].rstrip()
+                )
+                settled[-1] = replace(settled[-1], end=earlier.start + len(settled[-1].text))
+        settled.append(claim)
+    return settled

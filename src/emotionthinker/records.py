@@ -1,0 +1,288 @@
+"""The one currency of the package: records that go from stage to stage, to JSONL and to Parquet.
+
+Measurements are in physical units and stand beside the words derived from them. A value the signal does not
+support is `None`, and the group's `reason` says why (`too_short`, `unvoiced`, `silent`, `no_transcript`, ...).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from emotionthinker.errors import RecordError
+
+SCHEMA_VERSION = 1
+
+PITCH_LEVELS = ENERGY_LEVELS = ("low", "normal", "high")
+RATE_LEVELS = ("slow", "normal", "fast")
+SHAPES = ("rising", "falling", "rising-falling", "falling-rising", "level")
+STYLES = ("flat", "moderate", "expressive")
+GENDERS = ("female", "male")
+AGE_GROUPS = ("Child", "Teenager", "Young Adult", "Middle-aged", "Elderly")
+CRITERIA = ("factual_alignment", "interpretative_quality", "caption_completeness", "fluency_and_structural_clarity")
+
+Verdict = Literal["supported", "contradicted", "not_checkable"]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, strict about its own fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pitch(Record):
+    """Fundamental frequency over the voiced frames."""
+
+    median_hz: float | None = None
+    p5_hz: float | None = None
+    p95_hz: float | None = None
+    range_st: float | None = None
+    """p95 against p5, semitones."""
+    sd_st: float | None = None
+    voiced_share: float | None = None
+    """Voiced frames over active-speech frames, 0..1."""
+    reliable: bool = False
+    level: str | None = None
+    near: str | None = None
+    """The neighbouring level when the value lies within the calibration's tolerance of a cut."""
+    reason: str | None = None
+
+
+class Energy(Record):
+    """Level of the active speech (RMS over speech frames)."""
+
+    active_dbfs: float | None = None
+    dynamic_range_db: float | None = None
+    snr_db: float | None = None
+    peak_dbfs: float | None = None
+    level: str | None = None
+    near: str | None = None
+    reason: str | None = None
+
+
+class Rate(Record):
+    """Articulation rate (pauses left out) and speaking rate (pauses counted), phones a second."""
+
+    articulation: float | None = None
+    speaking: float | None = None
+    phones: int | None = None
+    method: str | None = None
+    """`alignment`, `dictionary+vad`, or `nuclei+vad`."""
+    level: str | None = None
+    near: str | None = None
+    reason: str | None = None
+
+
+class Word(Record):
+    """A spoken word with its place (seconds) and acoustic prominence (z-like score)."""
+
+    text: str
+    start_s: float
+    end_s: float
+    score: float | None = None
+    stressed: bool = False
+
+
+class Stress(Record):
+    """Words with their prominence; empty when there is no aligned transcript."""
+
+    words: list[Word] = Field(default_factory=list)
+    method: str | None = None
+    reason: str | None = None
+
+    @property
+    def stressed(self) -> list[str]:
+        return [w.text for w in self.words if w.stressed]
+
+
+class Intonation(Record):
+    """Shape and style of the smoothed semitone contour."""
+
+    shape: str | None = None
+    style: str | None = None
+    style_near: str | None = None
+    end_difference_st: float | None = None
+    slope_st_s: float | None = None
+    turn_depth_st: float | None = None
+    turn_place: float | None = None
+    """Where the turn lies, 0 (start) .. 1 (end)."""
+    confidence: float | None = None
+    energy_shape: str | None = None
+    reason: str | None = None
+
+
+class Speaker(Record):
+    """Speaker traits, each with a confidence 0..1; `None` is an abstention."""
+
+    gender: str | None = None
+    gender_confidence: float | None = None
+    gender_method: str | None = None
+    age_years: float | None = None
+    age_group: str | None = None
+    age_confidence: float | None = None
+    reason: str | None = None
+
+
+class Transcript(Record):
+    text: str | None = None
+    source: str | None = None
+    """`given`, or the recogniser's name."""
+    reason: str | None = None
+
+
+class Prosody(Record):
+    """Everything measured on one utterance."""
+
+    duration_s: float
+    pitch: Pitch = Field(default_factory=Pitch)
+    energy: Energy = Field(default_factory=Energy)
+    rate: Rate = Field(default_factory=Rate)
+    stress: Stress = Field(default_factory=Stress)
+    intonation: Intonation = Field(default_factory=Intonation)
+    speaker: Speaker = Field(default_factory=Speaker)
+    transcript: Transcript = Field(default_factory=Transcript)
+    calibration: str | None = None
+    """Name of the calibration the levels come from."""
+
+
+class Claim(Record):
+    """One checkable statement read out of a reasoning text."""
+
+    text: str
+    feature: str
+    claimed: str
+    measured: str | float | None = None
+    verdict: Verdict
+    start: int | None = None
+    """Character offsets of `text` in the reasoning."""
+    end: int | None = None
+
+
+class Trace(Record):
+    """A chain of thought that explains an emotion."""
+
+    think: str
+    answer: str
+    writer: str
+    """`grammar-<version>` or the endpoint's model name."""
+    claims: list[Claim] = Field(default_factory=list)
+
+
+class Rating(Record):
+    """The four criterion scores of Appendix E, each 1..5."""
+
+    factual_alignment: int = Field(ge=1, le=5)
+    interpretative_quality: int = Field(ge=1, le=5)
+    caption_completeness: int = Field(ge=1, le=5)
+    fluency_and_structural_clarity: int = Field(ge=1, le=5)
+
+
+class Utterance(Record):
+    """One clip of speech with everything known about it."""
+
+    version: int = SCHEMA_VERSION
+    id: str
+    audio: str | None = None
+    dataset: str | None = None
+    speaker: str | None = None
+    split: str | None = None
+    language: str | None = None
+    text: str | None = None
+    emotion: str | None = None
+    original_label: str | None = None
+    gender: str | None = None
+    age: float | None = None
+    prosody: Prosody | None = None
+    trace: Trace | None = None
+    rating: Rating | None = None
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _carry_unknown(cls, data: Any) -> Any:
+        """Unknown fields are carried through in `extra`, never lost."""
+        if not isinstance(data, dict):
+            return data
+        known = {k: v for k, v in data.items() if k in cls.model_fields}
+        unknown = {k: v for k, v in data.items() if k not in cls.model_fields}
+        if unknown:
+            known["extra"] = {**(known.get("extra") or {}), **unknown}
+        return known
+
+
+class Explanation(Record):
+    """What `explain` returns for one clip."""
+
+    audio: str
+    duration_s: float
+    emotion: str | None
+    probabilities: dict[str, float]
+    think: str
+    answer: str
+    raw: str
+    prosody: Prosody
+    claims: list[Claim]
+    model: str
+
+
+def read_jsonl(path: str | Path) -> Iterator[Utterance]:
+    """Utterances of a JSONL file. Raises `RecordError` naming file and line."""
+    with open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield parse_line(line, f"{path}:{number}")
+
+
+def parse_line(line: str, where: str) -> Utterance:
+    """One JSON line as an Utterance; `where` goes into the error."""
+    try:
+        return Utterance.model_validate(json.loads(line))
+    except (json.JSONDecodeError, ValidationError) as error:
+        raise RecordError(f"{where}: not an Utterance record: {error}") from error
+
+
+def write_jsonl(path: str | Path, utterances: Iterable[Utterance]) -> int:
+    """Write all at once (a temporary file, then a rename); returns how many."""
+    path = Path(path)
+    part = path.with_suffix(path.suffix + ".part")
+    count = 0
+    with open(part, "w", encoding="utf-8") as out:
+        for utterance in utterances:
+            out.write(utterance.model_dump_json() + "\n")
+            count += 1
+    part.replace(path)
+    return count
+
+
+def write_parquet(path: str | Path, utterances: Iterable[Utterance]) -> int:
+    """Parquet with one column a field; `extra` and `trace.claims[].measured` keep their JSON form."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = []
+    for utterance in utterances:
+        row = utterance.model_dump(mode="json")
+        row["extra"] = json.dumps(row["extra"], ensure_ascii=False)
+        row["trace"] = json.dumps(row["trace"], ensure_ascii=False) if row["trace"] else None
+        rows.append(row)
+    path = Path(path)
+    part = path.with_suffix(path.suffix + ".part")
+    pq.write_table(pa.Table.from_pylist(rows), part)
+    part.replace(path)
+    return len(rows)
+
+
+def read_parquet(path: str | Path) -> Iterator[Utterance]:
+    """Utterances of a file written by `write_parquet`."""
+    import pyarrow.parquet as pq
+
+    for batch in pq.ParquetFile(path).iter_batches():
+        for row in batch.to_pylist():
+            for field in ("extra", "trace"):
+                if isinstance(row.get(field), str):
+                    row[field] = json.loads(row[field])
+            yield Utterance.model_validate(row)

@@ -1,0 +1,1 @@
+"""How an explanation is shown: in the terminal (`terminal.render`) and as one HTML page (`html.write`)."""

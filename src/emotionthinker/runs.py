@@ -1,0 +1,168 @@
+"""What every stage shares: a run folder with a manifest, and stores that survive a kill at any moment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from emotionthinker.errors import RecordError
+
+_PACKAGES = ("emotionthinker", "numpy", "scipy", "torch", "transformers", "trl", "peft", "swift-f0", "pocketsphinx")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON so that a reader never sees half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def sha256(path: str | Path) -> str:
+    """Hex digest of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as source:
+        while block := source.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class JsonlStore:
+    """Append-only JSON lines keyed by one field; the work done before a kill is found again.
+
+    A torn last line (the process died while writing) is cut off; a broken line elsewhere raises `RecordError`.
+    """
+
+    def __init__(self, path: str | Path, key: str = "id") -> None:
+        self.path = Path(path)
+        self.key = key
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.done: set[str] = set()
+        if self.path.exists():
+            self._recover()
+        self._out = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 (lives as long as the store)
+
+    def _recover(self) -> None:
+        good = 0
+        with open(self.path, "rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    self.done.add(json.loads(line)[self.key])
+                except (ValueError, KeyError, TypeError) as error:
+                    raise RecordError(f"{self.path}:{number}: broken line in a results file: {error}") from error
+                good += len(line)
+        if good < self.path.stat().st_size:
+            os.truncate(self.path, good)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.done
+
+    def __len__(self) -> int:
+        return len(self.done)
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add one row and hand it to the operating system at once."""
+        self._out.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._out.flush()
+        self.done.add(row[self.key])
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        with open(self.path, encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)
+
+    def close(self) -> None:
+        self._out.close()
+
+    def __enter__(self) -> JsonlStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Run:
+    """A stage's folder: `manifest.json` says what went in, with which versions, and what came out.
+
+    `status` is `running` until `finish` was called; a finished run of the same recipe and inputs is not done again.
+    """
+
+    def __init__(self, folder: str | Path, stage: str, recipe: dict[str, Any], inputs: list[str | Path]) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path = self.folder / "manifest.json"
+        self._started = time.time()
+        self.manifest: dict[str, Any] = {
+            "stage": stage,
+            "status": "running",
+            "recipe": recipe,
+            "inputs": {str(p): sha256(p) for p in inputs if Path(p).is_file()},
+            "seed": recipe.get("seed"),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            **environment(),
+        }
+        self.previous: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
+
+    @property
+    def finished(self) -> bool:
+        """True when the same recipe over the same inputs has already run to its end in this folder."""
+        old = self.previous
+        return bool(
+            old.get("status") == "finished"
+            and old.get("recipe") == json.loads(json.dumps(self.manifest["recipe"], default=str))
+            and old.get("inputs") == self.manifest["inputs"]
+        )
+
+    def begin(self) -> None:
+        """Write the manifest of a run that starts (or goes on)."""
+        earlier = self.previous.get("seconds", 0.0) if not self.finished else 0.0
+        self.manifest["seconds_before"] = earlier
+        write_json(self.path, self.manifest)
+
+    def finish(self, *, counts: dict[str, Any] | None = None, metrics: dict[str, Any] | None = None) -> None:
+        """Write the manifest of a run that came to its end."""
+        self.manifest.update(
+            status="finished",
+            seconds=round(self.manifest.get("seconds_before", 0.0) + time.time() - self._started, 1),
+            counts=counts or {},
+            metrics=metrics or {},
+        )
+        write_json(self.path, self.manifest)
+
+
+def environment() -> dict[str, Any]:
+    """Versions, platform and the commit of the source tree where there is one."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "versions": versions,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "git": _commit(),
+    }
+
+
+def _commit() -> str | None:
+    here = Path(__file__).resolve().parent
+    try:
+        out = subprocess.run(
+            ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return out.stdout.strip()

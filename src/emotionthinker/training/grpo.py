@@ -1,0 +1,230 @@
+"""The reinforcement stage: GRPO-PTR from a fine-tuned thinker to EmotionThinker (section 3.3)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from datasets import Dataset
+from peft import LoraConfig, PeftModel, get_peft_model
+from rich.console import Console
+from torch import nn
+from transformers import PrinterCallback
+
+from emotionthinker import audio
+from emotionthinker.errors import AudioError, RecipeError
+from emotionthinker.models.processor import AudioProcessor
+from emotionthinker.records import read_jsonl
+from emotionthinker.runs import Run
+from emotionthinker.training.examples import Example, Source, draw
+from emotionthinker.training.grpo_log import RunLog, Table, plot, read_log, summarise
+from emotionthinker.training.grpo_recipe import GrpoRecipe
+from emotionthinker.training.parameters import LORA_TARGETS, assert_trainable, format_table, part_of, set_trainable
+from emotionthinker.training.ptr import PTRTrainer, last_checkpoint
+from emotionthinker.training.scoring import ReasoningReward, claims_reward, rated
+
+__all__ = ["GrpoRecipe", "run"]
+
+
+def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]:
+    """Run the stage into `out`: `model/` (a thinker folder), `adapter/` (its LoRA), `metrics.jsonl`,
+    `completions.jsonl`, `curves.png`, `manifest.json`. Returns the metrics.
+
+    Killed at any moment it goes on from its last whole checkpoint; a finished run is not done again. `resume=False`
+    throws away what `out` holds. Under torchrun or accelerate every process calls it. Raises `RecipeError` when `out`
+    holds another recipe's run or clips cannot be used.
+    """
+    from emotionthinker.models.loading import load_thinker
+
+    main = PartialState().is_main_process
+    job = Run(out, "grpo", recipe.model_dump(mode="json"), [recipe.records])
+    if resume and job.finished and job.previous and (out / "model").exists():
+        return dict(job.previous["metrics"])
+    _prepare(out, job, resume=resume, main=main)
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    torch.manual_seed(recipe.seed)
+    thinker, processor = load_thinker(recipe.model)
+    policy = adapt(thinker, recipe, out)
+    table = format_table(assert_trainable(policy, trained_parts(policy)))
+    examples = draw([_source(recipe)], recipe.steps, recipe.prompts_per_step, recipe.seed, split=recipe.split)
+    check_clips(examples, processor.max_seconds)
+    if main:
+        job.begin()
+        Console(stderr=True).print(table, highlight=False)
+    trainer = make_trainer(recipe, policy, processor, dataset(recipe, examples), out, reasoning_reward_of(recipe))
+    last = last_checkpoint(out / "checkpoints")
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    metrics: dict[str, Any] = {}
+    if main:
+        save(trainer, processor, out)
+        rows = read_log(out / "metrics.jsonl")
+        metrics = summarise(rows)
+        plot(rows, out / "curves.png")
+        job.manifest["trainable"] = table.splitlines()
+        completions = recipe.steps * recipe.prompts_per_step * recipe.group_size
+        job.finish(counts={"prompts": len(examples), "completions": completions}, metrics=metrics)
+    PartialState().wait_for_everyone()
+    return metrics
+
+
+def _prepare(out: Path, job: Run, *, resume: bool, main: bool) -> None:
+    """Clear the folder, or make sure that what it holds comes from the same recipe."""
+    checkpoints = out / "checkpoints"
+    if resume and job.previous and last_checkpoint(checkpoints):
+        changed = [k for k in ("recipe", "inputs") if job.previous.get(k) != job.manifest[k]]
+        if changed:
+            raise RecipeError(
+                f"{out} holds checkpoints of a run with another {' and other '.join(changed)}; expected the same to "
+                "go on: use another output folder, or start over with resume=False"
+            )
+    elif main:
+        for path in (checkpoints, out / "model", out / "adapter"):
+            shutil.rmtree(path, ignore_errors=True)
+        for name in ("metrics.jsonl", "completions.jsonl", "curves.png"):
+            (out / name).unlink(missing_ok=True)
+    PartialState().wait_for_everyone()
+
+
+def adapt(thinker: Any, recipe: GrpoRecipe, out: Path) -> nn.Module:
+    """The policy: LoRA on the LLM, or the LLM itself. Tower and projector are frozen.
+
+    Without LoRA, TRL reads the reference model anew from where the policy came from; a full Omni checkpoint is not a
+    thinker, so the start is saved to `out/reference` first.
+    """
+    thinker.requires_grad_(False)
+    if recipe.lora is not None:
+        config = LoraConfig(
+            r=recipe.lora.rank,
+            lora_alpha=recipe.lora.alpha,
+            lora_dropout=recipe.lora.dropout,
+            target_modules=LORA_TARGETS,
+        )
+        policy: nn.Module = get_peft_model(thinker, config)
+        return policy
+    reference = out / "reference"
+    if recipe.beta:
+        if PartialState().is_main_process and not reference.exists():
+            _save_folder(thinker, reference)
+        PartialState().wait_for_everyone()
+        thinker.config._name_or_path = str(reference)
+    set_trainable(thinker, ("llm", "lm_head"))
+    plain: nn.Module = thinker
+    return plain
+
+
+def trained_parts(policy: nn.Module) -> set[str]:
+    """The parts that must train: the LLM, and its head where it is trained in full and not tied."""
+    untied = any(part_of(name) == "lm_head" for name, _ in policy.named_parameters())
+    return {"llm", "lm_head"} if untied and not isinstance(policy, PeftModel) else {"llm"}
+
+
+def _source(recipe: GrpoRecipe) -> Source:
+    return Source(
+        path=recipe.records,
+        kind="labels",
+        weight=1.0,
+        corpora=recipe.corpora,
+        balance=recipe.balance,
+        transcript=recipe.transcript,
+    )
+
+
+def dataset(recipe: GrpoRecipe, examples: Sequence[Example]) -> Dataset:
+    """The run's prompts in their order, with the columns the trainer reads."""
+    records = {utterance.id: utterance for utterance in read_jsonl(recipe.records)}
+    return Dataset.from_list(
+        [
+            {
+                "id": example.id,
+                "prompt": example.question,
+                "audio": example.audio,
+                "emotion": records[example.id].emotion,
+                "utterance": records[example.id].model_dump_json(),
+            }
+            for example in examples
+        ]
+    )
+
+
+def check_clips(examples: Sequence[Example], max_seconds: float) -> None:
+    """Decode every clip once before the first step. Raises `RecipeError` naming those that cannot be used."""
+    problems = (_problem(path, max_seconds) for path in sorted({example.audio for example in examples}))
+    if broken := [problem for problem in problems if problem]:
+        shown = "\n".join(broken[:5])
+        raise RecipeError(f"{len(broken)} clips cannot be used; take them out of the records. The first:\n{shown}")
+
+
+def _problem(path: str, max_seconds: float) -> str | None:
+    try:
+        audio.load(path, max_seconds=max_seconds)
+    except AudioError as error:
+        return str(error)
+    return None
+
+
+def reasoning_reward_of(recipe: GrpoRecipe) -> ReasoningReward | None:
+    """The source of R_t the recipe names."""
+    if recipe.reasoning == "none":
+        return None
+    if recipe.reasoning == "claims":
+        return claims_reward
+    from emotionthinker.training.reward_model import RewardModel
+
+    return rated(RewardModel.load(recipe.reward_model), recipe.rating_weights)
+
+
+def make_trainer(
+    recipe: GrpoRecipe,
+    policy: nn.Module,
+    processor: AudioProcessor,
+    rows: Dataset,
+    out: Path,
+    reasoning: ReasoningReward | None,
+) -> PTRTrainer:
+    """The PTR trainer of a recipe, logging into `out` from the main process."""
+    trainer = PTRTrainer(
+        policy,
+        args=recipe.config(out / "checkpoints", PartialState().num_processes),
+        processing_class=processor,
+        train_dataset=rows,
+        reasoning=reasoning,
+        weights=recipe.weights,
+        schedule=recipe.schedule.start() if recipe.progressive else None,
+        trust=recipe.trust,
+        empty_side=recipe.empty_side,
+    )
+    trainer.remove_callback(PrinterCallback)
+    if trainer.accelerator.is_main_process:
+
+        def completions() -> Table:
+            logs = trainer._logs
+            columns = {"id": logs["extra"]["id"], "completion": logs["completion"], **logs["rewards"]}
+            return {name: list(values) for name, values in {**columns, "advantage": logs["advantages"]}.items()}
+
+        trainer.add_callback(RunLog(out, completions))
+    return trainer
+
+
+def save(trainer: PTRTrainer, processor: AudioProcessor, out: Path) -> None:
+    """The adapter, and the thinker with the adapter merged in."""
+    policy = trainer.accelerator.unwrap_model(trainer.model)
+    if isinstance(policy, PeftModel):
+        policy.save_pretrained(out / "adapter")
+        policy = policy.merge_and_unload()
+    _save_folder(policy, out / "model", processor)
+
+
+def _save_folder(thinker: Any, folder: Path, processor: AudioProcessor | None = None) -> None:
+    """Write a model folder that exists whole or not at all."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    thinker.save_pretrained(part)
+    if processor is not None:
+        processor.save_pretrained(part)
+    shutil.rmtree(folder, ignore_errors=True)
+    part.replace(folder)

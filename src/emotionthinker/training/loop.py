@@ -1,0 +1,193 @@
+"""The supervised loop all stages share: transformers' Trainer over a fixed order of examples.
+
+Only what trains is checkpointed, every part has its own learning rate, and a run killed at any moment goes on from its
+last whole checkpoint with the same batches as an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.utils.data import Dataset, SequentialSampler
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from emotionthinker.errors import RecipeError
+from emotionthinker.recipes import Recipe
+from emotionthinker.runs import write_json
+from emotionthinker.training.parameters import part_of
+
+TRAINABLE = "trainable.safetensors"
+
+
+class LoopRecipe(Recipe):
+    """What every supervised stage can set."""
+
+    steps: int = Field(gt=0)
+    batch_size: int = Field(8, gt=0)
+    accumulation: int = Field(1, gt=0)
+    learning_rates: dict[str, float]
+    """Peak learning rate of each part that trains: `tower`, `projector`, `llm`, `lm_head`, `heads`."""
+    warmup_steps: int = 20
+    decay: str = "linear"
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    bf16: bool = True
+    gradient_checkpointing: bool = False
+    save_steps: int = 50
+    log_steps: int = 5
+    threads: int | None = None
+    """CPU threads; `None` leaves torch's choice."""
+    fsdp: str | None = None
+    """FSDP options as transformers takes them, e.g. `full_shard auto_wrap`."""
+    deepspeed: str | None = None
+    """Path of a DeepSpeed configuration."""
+
+
+class Rows(Dataset[Any]):
+    """A list as torch sees a dataset."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.rows[index]
+
+
+class StageTrainer(Trainer):  # type: ignore[misc]
+    """Trainer that keeps the given order and saves the trainable parameters alone."""
+
+    def __init__(self, *args: Any, rates: dict[str, float], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._rates = rates
+
+    def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
+        return SequentialSampler(self.train_dataset)
+
+    def create_optimizer(self, *_: Any, **__: Any) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
+            for name, parameter in self.model.named_parameters():
+                if parameter.requires_grad:
+                    groups.setdefault((_part(name), parameter.ndim > 1), []).append(parameter)
+            missing = {part for part, _ in groups} - set(self._rates)
+            if missing:
+                raise RecipeError(f"no learning rate for {sorted(missing)}; learning_rates has {sorted(self._rates)}")
+            self.optimizer = torch.optim.AdamW(
+                [
+                    {"params": p, "lr": self._rates[part], "weight_decay": self.args.weight_decay * matrix}
+                    for (part, matrix), p in groups.items()
+                ]
+            )
+        return self.optimizer
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        names = {name for name, parameter in self.model.named_parameters() if parameter.requires_grad}
+        state = state_dict if state_dict is not None else self.model.state_dict()
+        save_file({n: state[n].detach().cpu().contiguous() for n in sorted(names)}, folder / TRAINABLE)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        state = load_file(Path(resume_from_checkpoint) / TRAINABLE)
+        left = (model or self.model).load_state_dict(state, strict=False)
+        if left.unexpected_keys:
+            raise RecipeError(
+                f"{resume_from_checkpoint} holds parameters this stage does not train: {left.unexpected_keys[:3]}; "
+                "the recipe changed since it was written. Use another output folder, or --restart"
+            )
+
+
+def _part(name: str) -> str:
+    return "heads" if name.startswith("heads.") else part_of(name)
+
+
+class _Log(TrainerCallback):  # type: ignore[misc]
+    """The loss curve, rewritten after every logged step."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        write_json(self.path, state.log_history)
+
+
+def whole_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; torn ones (a kill while saving) are removed."""
+    for path in sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]), reverse=True):
+        try:
+            load_file(path / TRAINABLE)
+            torch.load(path / "optimizer.pt", map_location="cpu", weights_only=True)
+            complete = (path / "trainer_state.json").stat().st_size > 0 and (path / "scheduler.pt").exists()
+        except Exception:  # whatever a half-written file raises
+            complete = False
+        if complete:
+            return path
+        shutil.rmtree(path)
+    return None
+
+
+def train(
+    module: nn.Module,
+    rows: Sequence[Any],
+    collate: Callable[[Sequence[Any]], dict[str, Any]],
+    recipe: LoopRecipe,
+    out: Path,
+) -> dict[str, float]:
+    """Train `module` (its forward returns `{"loss": ...}`) over `rows` in order; resumes from `out/checkpoints`.
+
+    Returns the mean loss of the first and the last tenth of the logged steps.
+    """
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    checkpoints = out / "checkpoints"
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=recipe.steps,
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.accumulation,
+        learning_rate=max(recipe.learning_rates.values()),
+        warmup_steps=recipe.warmup_steps,
+        lr_scheduler_type=recipe.decay,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        bf16=recipe.bf16,
+        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=recipe.gradient_checkpointing,
+        save_steps=recipe.save_steps,
+        save_total_limit=2,
+        logging_steps=recipe.log_steps,
+        seed=recipe.seed,
+        remove_unused_columns=False,
+        report_to="none",
+        dataloader_pin_memory=False,
+        fsdp=recipe.fsdp or "",
+        deepspeed=recipe.deepspeed,
+    )
+    trainer = StageTrainer(
+        module,
+        arguments,
+        train_dataset=Rows(rows),
+        data_collator=collate,
+        callbacks=[_Log(out / "log.json")],
+        rates=recipe.learning_rates,
+    )
+    last = whole_checkpoint(checkpoints)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    if not losses:
+        return {}
+    tenth = max(1, len(losses) // 10)
+    return {
+        "loss_first": round(sum(losses[:tenth]) / tenth, 4),
+        "loss_last": round(sum(losses[-tenth:]) / tenth, 4),
+    }

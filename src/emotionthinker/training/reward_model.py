@@ -1,0 +1,220 @@
+"""The reasoning reward model (section 3.3.2): a thinker that hears the clip, reads a reasoning and answers four
+ratings of 1 to 5 as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, ValidationError
+from rich.progress import track
+
+from emotionthinker import audio
+from emotionthinker.errors import RecipeError
+from emotionthinker.models.loading import load_thinker
+from emotionthinker.models.processor import encode
+from emotionthinker.models.prompt import conversation
+from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl
+from emotionthinker.runs import JsonlStore, Run, write_json
+from emotionthinker.training.examples import Example, Source, transcript_of
+from emotionthinker.training.sft import SftRecipe, fit
+
+SYSTEM = "Listen, and judge the reasoning. Answer with JSON."
+_TEMPLATE = resources.files("emotionthinker.reasoning") / "prompts" / "rating.txt"
+
+
+class RewardModelRecipe(SftRecipe):
+    """Training of the reward model."""
+
+    sources: list[Source] = Field(default_factory=list, max_length=0)
+    """Not used: the tuples come from `ratings`."""
+    ratings: Path
+    """JSONL of (utterance, reasoning, rating) tuples, as `reward-data` writes them."""
+    form_weight: float = Field(0.05, ge=0)
+    """Weight of the JSON's own characters, against 1 for a rating's digit."""
+    held_out: int = Field(200, ge=1)
+    """How many tuples of the test split the agreement is measured on."""
+
+
+def rating_question(think: str, transcript: str | None) -> str:
+    """What the reward model is asked about one reasoning."""
+    return _TEMPLATE.read_text(encoding="utf-8").format(think=think.strip(), text=transcript or "").strip()
+
+
+def rating_json(rating: Rating) -> str:
+    """`{"factual_alignment": 4, ...}`, the four fields in the paper's order."""
+    return json.dumps({name: getattr(rating, name) for name in CRITERIA})
+
+
+def read_rating(text: str) -> Rating | None:
+    """The rating in a model's answer; `None` when no JSON object with exactly the four fields, each 1..5, is there."""
+    match = re.search(r"\{[^{}]*\}", text)
+    if match is None:
+        return None
+    try:
+        return Rating.model_validate_json(match.group(0), strict=True)
+    except ValidationError:
+        return None
+
+
+class RewardModel:
+    """Rates reasonings; every answer is valid JSON because only the digits are left to the model."""
+
+    def __init__(self, thinker: Any, processor: Any, *, batch_size: int = 8) -> None:
+        self.thinker = thinker.eval()
+        self.processor = processor
+        self.batch_size = batch_size
+        tokenizer = processor.tokenizer
+        self._digits = [_one_token(tokenizer, str(digit)) for digit in range(1, 6)]
+        blank = json.dumps(dict.fromkeys(CRITERIA, 0))
+        self._pieces = [tokenizer(piece, add_special_tokens=False)["input_ids"] for piece in blank.split("0")[:-1]]
+
+    @classmethod
+    def load(cls, source: str | Path, *, dtype: torch.dtype = torch.float32) -> RewardModel:
+        """From a folder of `reward-train`, or any thinker (an untrained one is variant V3 of Table 4)."""
+        return cls(*load_thinker(source, dtype=dtype))
+
+    def rate(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[Rating | None]:
+        """The most likely rating of each reasoning; `None` where the utterance has no audio."""
+        probabilities = self.distributions(utterances, thinks)
+        return [
+            None
+            if rows is None
+            else Rating(**dict(zip(CRITERIA, (int(row.argmax()) + 1 for row in rows), strict=True)))
+            for rows in probabilities
+        ]
+
+    @torch.no_grad()
+    def distributions(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[np.ndarray | None]:
+        """For each reasoning the probabilities [4, 5] of the ratings, criterion after criterion (each sees the
+        digits chosen before it)."""
+        found: list[np.ndarray | None] = [None] * len(thinks)
+        heard = [i for i, utterance in enumerate(utterances) if utterance.audio is not None]
+        for start in range(0, len(heard), self.batch_size):
+            rows = heard[start : start + self.batch_size]
+            batch = self._distributions([utterances[i] for i in rows], [thinks[i] for i in rows])
+            for i, row in zip(rows, batch, strict=True):
+                found[i] = row
+        return found
+
+    def _distributions(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> np.ndarray:
+        questions = [rating_question(t, transcript_of(u)) for u, t in zip(utterances, thinks, strict=True)]
+        prompts = [conversation(question, system=SYSTEM) for question in questions]
+        clips = [audio.load(str(u.audio))[0] for u in utterances]
+        inputs = encode(self.processor, prompts, clips, padding_side="left")
+        mask, cache, tokens = inputs["attention_mask"], None, None
+        probabilities, chosen = [], None
+        for piece in self._pieces:
+            added = torch.tensor(piece).expand(len(thinks), -1)
+            tokens = added if chosen is None else torch.cat([chosen[:, None], added], 1)
+            mask = torch.cat([mask, mask.new_ones(tokens.shape)], 1)
+            if cache is None:
+                step = {**inputs, "input_ids": torch.cat([inputs["input_ids"], tokens], 1), "attention_mask": mask}
+            else:
+                positions = (mask.cumsum(1) - 1)[:, -tokens.shape[1] :]
+                step = {"input_ids": tokens, "attention_mask": mask, "position_ids": positions.expand(3, -1, -1)}
+            output = self.thinker.model(**step, past_key_values=cache, use_cache=True)
+            cache = output.past_key_values
+            logits = self.thinker.lm_head(output[0][:, -1])[:, self._digits]
+            probabilities.append(logits.float().softmax(-1).cpu())
+            chosen = torch.tensor(self._digits)[logits.argmax(-1).cpu()]
+        return torch.stack(probabilities, 1).numpy()
+
+
+def _one_token(tokenizer: Any, text: str) -> int:
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1:
+        raise RecipeError(
+            f"{text!r} is {len(ids)} tokens for this tokenizer; the reward model needs digits of one token"
+        )
+    return int(ids[0])
+
+
+def digits_only(form_weight: float) -> Any:
+    """Weights of the completion's tokens: 1 for a digit, `form_weight` for the JSON around it."""
+
+    def weigh(text: str, start: int, end: int) -> float:
+        return 1.0 if text[start:end].strip().isdigit() else form_weight
+
+    return weigh
+
+
+def run(recipe: RewardModelRecipe, out: Path) -> dict[str, Any]:
+    """Train into `out/model` and measure the agreement on held-out speakers; resumes. Returns metrics."""
+    state = Run(out, "reward-train", recipe.model_dump(mode="json"), [recipe.ratings])
+    if state.finished and (out / "model").exists():
+        return dict(state.previous["metrics"])
+    state.begin()
+    tuples = [u for u in read_jsonl(recipe.ratings) if u.rating is not None and u.trace is not None]
+    rows = _order([_example(u) for u in tuples if u.split == "train"], recipe)
+    if not (out / "model").exists():
+        fit(recipe, rows, digits_only(recipe.form_weight), out, state)
+    rng = np.random.default_rng(recipe.seed)
+    held_out = [u for u in tuples if u.split == "test"]
+    picked = [held_out[i] for i in rng.permutation(len(held_out))[: recipe.held_out]]
+    metrics = agreement(_rate_all(RewardModel.load(out / "model"), picked, out / "held_out.jsonl"))
+    write_json(out / "agreement.json", metrics)
+    state.finish(counts={"tuples": len(tuples), "seen": len(rows), "held_out": len(picked)}, metrics=metrics)
+    return metrics
+
+
+def _example(utterance: Utterance) -> Example:
+    assert utterance.trace is not None
+    assert utterance.rating is not None
+    return Example(
+        id=utterance.id,
+        audio=str(utterance.audio),
+        question=rating_question(utterance.trace.think, transcript_of(utterance)),
+        completion=rating_json(utterance.rating),
+        stratum=str(utterance.rating.factual_alignment),
+        corpus=str(utterance.dataset),
+        seconds=utterance.prosody.duration_s if utterance.prosody else 3.0,
+        system=SYSTEM,
+    )
+
+
+def _order(examples: Sequence[Example], recipe: RewardModelRecipe) -> list[Example]:
+    """Shuffled rounds through all tuples until the steps are filled."""
+    if not examples:
+        raise RecipeError(f"{recipe.ratings} has no tuples with split 'train'; was `reward-data` run?")
+    rng = np.random.default_rng(recipe.seed)
+    needed = recipe.steps * recipe.accumulation * recipe.batch_size
+    rounds = [rng.permutation(len(examples)) for _ in range(-(-needed // len(examples)))]
+    return [examples[i] for i in np.concatenate(rounds)[:needed]]
+
+
+def _rate_all(model: RewardModel, tuples: Sequence[Utterance], path: Path) -> list[dict[str, Any]]:
+    with JsonlStore(path) as store:
+        todo = [u for u in tuples if u.id not in store]
+        for start in track(range(0, len(todo), model.batch_size), description="rating held-out reasonings"):
+            batch = todo[start : start + model.batch_size]
+            thinks = [u.trace.think for u in batch if u.trace]
+            for utterance, rating in zip(batch, model.rate(batch, thinks), strict=True):
+                assert rating is not None
+                assert utterance.rating is not None
+                store.append({"id": utterance.id, "gold": utterance.rating.model_dump(), "rated": rating.model_dump()})
+        return list(store.rows())
+
+
+def agreement(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Per criterion: exact agreement, mean absolute error, Spearman correlation (`None` where one side is constant)."""
+    from scipy.stats import spearmanr
+
+    metrics: dict[str, Any] = {"count": len(rows)}
+    for name in CRITERIA:
+        gold = np.array([row["gold"][name] for row in rows])
+        rated = np.array([row["rated"][name] for row in rows])
+        constant = len(set(gold.tolist())) < 2 or len(set(rated.tolist())) < 2
+        metrics[name] = {
+            "exact": round(float((gold == rated).mean()), 4),
+            "mae": round(float(np.abs(gold - rated).mean()), 4),
+            "spearman": None if constant else round(float(spearmanr(gold, rated).statistic), 4),
+        }
+    return metrics

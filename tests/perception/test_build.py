@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from emotionthinker.errors import RecipeError
+from emotionthinker.perception import build
+from emotionthinker.perception.build import PerceptionRecipe, run
+
+pytest.importorskip("pyworld", reason="pyworld cannot be imported; install the extra `train`", exc_type=ImportError)
+
+
+def rows(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def recipe(records: Path, **changes: object) -> PerceptionRecipe:
+    base = {"records": records, "comparative": 3, "comparative_test": 1, "workers": 1}
+    return PerceptionRecipe.model_validate({**base, **changes})
+
+
+@pytest.fixture(scope="module")
+def whole(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that went through."""
+    out = tmp_path_factory.mktemp("whole")
+    run(recipe(records), out)
+    return out
+
+
+def without_audio(path: Path) -> list[dict[str, object]]:
+    return [{k: v for k, v in row.items() if k != "audio"} for row in rows(path)]
+
+
+def test_corpus_holds_questions_of_both_kinds_and_splits(whole: Path) -> None:
+    summary = json.loads((whole / "summary.json").read_text())
+    questions = rows(whole / "questions.jsonl")
+    assert summary["questions"] == len(questions) == 4 * 7 + 3 + 1
+    assert len({row["id"] for row in questions}) == len(questions)
+    assert {row["speaker"] for row in questions if row["split"] == "test"} == {"s_test"}
+    assert {row["speaker"] for row in questions if row["split"] == "train"} == {"s_train"}
+    orders = [row for row in questions if str(row["task"]).startswith("order_")]
+    assert [row["task"] for row in orders] == ["order_pitch", "order_speed", "order_energy", "order_pitch"]
+    assert all(Path(str(row["audio"])).is_file() for row in questions)
+    manifest = json.loads((whole / "manifest.json").read_text())
+    assert manifest["status"] == "finished"
+
+
+def test_a_killed_run_repeats_no_finished_sequence(
+    records: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked: list[str] = []
+    real = build.build
+
+    def dies_at_third(job: dict[str, object]) -> dict[str, object]:
+        worked.append(str(job["id"]))
+        if len(worked) == 3:
+            raise KeyboardInterrupt
+        return real(job)
+
+    monkeypatch.setattr(build, "build", dies_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe(records), tmp_path / "out")
+    kept = rows(tmp_path / "out" / "sequences.jsonl")
+    run(recipe(records), tmp_path / "out")
+    again = worked[3:]
+    assert kept
+    assert not {str(row["id"]) for row in kept} & set(again)
+    assert without_audio(tmp_path / "out" / "questions.jsonl") == without_audio(whole / "questions.jsonl")
+
+
+def test_a_finished_run_is_not_done_again(records: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "build", lambda job: pytest.fail("worked again"))
+    assert run(recipe(records), whole) == json.loads((whole / "summary.json").read_text())
+
+
+def test_a_new_recipe_starts_over(records: Path, whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(whole, out)
+    run(recipe(records, comparative=1, comparative_test=0, pause_s=0.5), out)
+    seconds = {row["id"]: row["seconds"] for row in rows(out / "sequences.jsonl")}
+    assert seconds["u0/order_pitch"] == pytest.approx(seconds_of(whole, "u0/order_pitch") + 2 * 0.25, abs=0.01)
+    assert not any(str(name).endswith("speed") for name in seconds)
+
+
+def seconds_of(folder: Path, name: str) -> float:
+    return next(float(str(row["seconds"])) for row in rows(folder / "sequences.jsonl") if row["id"] == name)
+
+
+def test_a_process_pool_gives_the_same_corpus(records: Path, whole: Path, tmp_path: Path) -> None:
+    run(recipe(records, workers=2), tmp_path / "pooled")
+    assert without_audio(tmp_path / "pooled" / "questions.jsonl") == without_audio(whole / "questions.jsonl")
+
+
+def test_missing_records_say_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="emotionthinker annotate"):
+        run(recipe(tmp_path / "none.jsonl"), tmp_path / "out")

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emotionthinker.perception import variants
+from emotionthinker.perception.variants import Change, Tolerance
+
+from .conftest import RATE
+
+pytest.importorskip("pyworld", reason="pyworld cannot be imported; install the extra `train`", exc_type=ImportError)
+
+
+@pytest.mark.parametrize("semitones", [-4.0, 0.0, 4.0])
+def test_pitch_moves_alone(voice: np.ndarray, semitones: float) -> None:
+    asked = Change(pitch_st=semitones)
+    variant = variants.apply(voice, RATE, "pitch", asked)
+    assert len(variant) == len(voice)
+    assert Tolerance().failures(asked, variants.measure(voice, variant, RATE)) == []
+
+
+def test_pitch_shift_keeps_the_formants(voice: np.ndarray) -> None:
+    def centroid(x: np.ndarray) -> float:
+        power = np.abs(np.fft.rfft(x)) ** 2
+        hz = np.fft.rfftfreq(len(x), 1 / RATE)
+        band = (hz > 300) & (hz < 2500)
+        return float((hz[band] * power[band]).sum() / power[band].sum())
+
+    shifted = variants.apply(voice, RATE, "pitch", Change(pitch_st=4))
+    assert centroid(shifted) == pytest.approx(centroid(voice), rel=0.1)  # resampling would give 1.26
+
+
+@pytest.mark.parametrize("ratio", [0.8, 1.0, 1.25])
+def test_speed_moves_alone(voice: np.ndarray, ratio: float) -> None:
+    asked = Change(speed=ratio)
+    variant = variants.apply(voice, RATE, "speed", asked)
+    assert len(variant) == pytest.approx(len(voice) / ratio, abs=2)
+    assert Tolerance().failures(asked, variants.measure(voice, variant, RATE)) == []
+
+
+@pytest.mark.parametrize("gain", [-8.0, 6.0])
+def test_energy_moves_alone(voice: np.ndarray, gain: float) -> None:
+    got = variants.measure(voice, variants.apply(voice, RATE, "energy", Change(energy_db=gain)), RATE)
+    assert got.energy_db == pytest.approx(gain, abs=0.05)
+    assert got.pitch_st == pytest.approx(0, abs=0.05)
+    assert got.speed == pytest.approx(1, abs=0.005)
+
+
+def test_a_false_change_is_named() -> None:
+    failures = Tolerance().failures(Change(pitch_st=4), Change(pitch_st=3.2, speed=1.05, energy_db=float("nan")))
+    assert [failure.split()[0] for failure in failures] == ["pitch", "speed", "energy"]
+    assert "-0.800st" in failures[0]
+    assert "0.5st" in failures[0]
+
+
+def test_measure_sees_a_change_in_another_attribute(voice: np.ndarray) -> None:
+    from scipy.signal import resample
+
+    faster = resample(voice, round(len(voice) / 1.25)).astype(np.float32)  # tape speed: pitch and speed together
+    got = variants.measure(voice, faster, RATE)
+    assert got.speed == pytest.approx(1.25, rel=0.02)
+    assert got.pitch_st == pytest.approx(12 * np.log2(1.25), abs=0.3)
+
+
+def test_noise_has_no_pitch_to_verify(voice: np.ndarray) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    assert np.isnan(variants.measure(noise, noise, RATE).pitch_st)
+
+
+def test_trim_keeps_the_speech_with_a_margin(voice: np.ndarray) -> None:
+    padded = np.concatenate([np.zeros(RATE, np.float32), voice, np.zeros(RATE, np.float32)])
+    trimmed = variants.trim(padded, RATE)
+    assert len(trimmed) < len(voice)
+    assert float((trimmed**2).sum()) == pytest.approx(float((voice**2).sum()), rel=1e-3)
+    assert len(variants.trim(np.zeros(RATE, np.float32), RATE)) == 0
+
+
+def test_unknown_attribute_is_refused(voice: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="'timbre'"):
+        variants.apply(voice, RATE, "timbre", Change())
