@@ -60,23 +60,23 @@ SAME = "They moved the meeting to tomorrow morning."
 SAME_IPA = "ðA mˈuvd ðə mˈiɾɪŋ tə təmˈɑɹO mˈɔɹnɪŋ"
 
 CLIPS = (
-    Clip("neutral", "af_heart", SAME, f"{SAME_IPA}.", spread=0.8),
-    Clip("happy", "af_heart", SAME, f"{SAME_IPA}!", 1.1, 3.5, 1.9, 1.5, 3.0, -18.0),
-    Clip("sad", "am_michael", SAME, f"{SAME_IPA}.", 0.74, -1.5, 0.45, -2.5, -9.0, -34.0),
-    Clip("angry", "am_michael", SAME, f"{SAME_IPA}!", 1.16, 6.0, 1.6, -3.0, 8.0, -12.0),
+    Clip("neutral", "af_heart", SAME, f"{SAME_IPA}.", spread=0.8, level_dbfs=-28.0),
+    Clip("happy", "af_heart", SAME, f"{SAME_IPA}!", 1.1, 4.5, 1.9, 2.0, 3.0, -19.0),
+    Clip("sad", "am_michael", SAME, f"{SAME_IPA}.", 0.74, -1.5, 0.45, -2.5, -9.0, -40.0),
+    Clip("angry", "am_michael", SAME, f"{SAME_IPA}!", 1.16, 9.0, 1.5, -3.0, 8.0, -14.0),
     Clip(
         "surprise",
         "af_bella",
         "Wait, you are here already?",
         "wˈAt, ju ɑɹ hˈɪɹ ɔlɹˈɛdi?",
-        *(1.05, 3.0, 1.6, 4.0, 2.0, -19.0),
+        *(1.05, 3.0, 1.6, 4.0, 2.0, -21.0),
     ),
     Clip(
         "whisper",
         "af_nicole",
         "Keep the light off. He is still outside.",
         "kˈip ðə lˈIt ˈɔf. hi ɪz stˈɪl ˌWtsˈId.",
-        level_dbfs=-36.0,
+        level_dbfs=-42.0,
         whisper=True,
     ),
 )

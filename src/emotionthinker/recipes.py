@@ -49,6 +49,8 @@ def _set(raw: dict[str, Any], override: str) -> None:
     *groups, leaf = name.split(".")
     for group in groups:
         raw = raw.setdefault(group, {})
+        if not isinstance(raw, dict):
+            raise RecipeError(f"override {override!r}: {group} is a value, not a group of fields")
     raw[leaf] = yaml.safe_load(value)
 
 

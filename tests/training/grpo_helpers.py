@@ -29,7 +29,9 @@ def write_records(folder: Path, speech: Callable[..., np.ndarray], clips: int = 
         path = folder / f"clip{i}.wav"
         soundfile.write(path, speech(seconds=0.4 + 0.15 * i, f0=110.0 + 40 * i, seed=i), 16000)
         utterances.append(
-            Utterance(id=f"u{i}", audio=str(path), dataset="synthetic", split="train", text="hello", emotion=EMOTIONS[i])
+            Utterance(
+                id=f"u{i}", audio=str(path), dataset="synthetic", split="train", text="hello", emotion=EMOTIONS[i]
+            )
         )
     write_jsonl(folder / "records.jsonl", utterances)
     return folder / "records.jsonl"
@@ -39,7 +41,13 @@ def rows_of(records: Path) -> list[dict[str, Any]]:
     """The dataset's rows, one a record."""
     utterances = [Utterance.model_validate_json(line) for line in records.read_text().splitlines()]
     return [
-        {"id": u.id, "prompt": "Which emotion?", "audio": u.audio, "emotion": u.emotion, "utterance": u.model_dump_json()}
+        {
+            "id": u.id,
+            "prompt": "Which emotion?",
+            "audio": u.audio,
+            "emotion": u.emotion,
+            "utterance": u.model_dump_json(),
+        }
         for u in utterances
     ]
 
@@ -58,7 +66,13 @@ def coin_reasoning(utterances: Any, completions: list[str]) -> list[float | None
 
 
 def trainer_of(
-    model: Any, processor: Any, rows: list[dict[str, Any]], out: Path, *, schedule: ProgressiveSchedule | None, **config: Any
+    model: Any,
+    processor: Any,
+    rows: list[dict[str, Any]],
+    out: Path,
+    *,
+    schedule: ProgressiveSchedule | None,
+    **config: Any,
 ) -> PTRTrainer:
     """A PTR trainer on the CPU with one group a step."""
     settings: dict[str, Any] = {
@@ -76,8 +90,9 @@ def trainer_of(
         "report_to": "none",
         "save_strategy": "no",
         "shuffle_dataset": False,
+        "logging_steps": 1,
     }
-    return PTRTrainer(
+    trainer = PTRTrainer(
         model,
         args=GRPOConfig(output_dir=str(out), **{**settings, **config}),
         processing_class=processor,
@@ -85,6 +100,9 @@ def trainer_of(
         reasoning=coin_reasoning,
         schedule=schedule,
     )
+    trainer.model.train()
+    trainer.current_gradient_accumulation_steps = 1  # what the loop sets at its first step
+    return trainer
 
 
 def recipe_of(model: Path, records: Path, **fields: Any) -> GrpoRecipe:

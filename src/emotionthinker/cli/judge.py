@@ -17,7 +17,7 @@ def evaluate(
 
     Example: `emotionthinker evaluate recipes/nano/evaluate.yaml --out runs/nano/evaluate`
     """
-    run_stage("evaluation.stage", "EvaluateRecipe", recipe, out, set_, restart)
+    run_stage("evaluation.evaluate", "EvaluateRecipe", recipe, out, set_, restart)
 
 
 def reproduce(

@@ -1,0 +1,1 @@
+"""What a model is worth: recognition, calibration, grounded claims, prosody perception, and the reference probe."""

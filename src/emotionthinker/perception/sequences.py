@@ -19,10 +19,12 @@ MIN_PIECE_S = 0.5
 ORDERS = tuple(itertools.permutations((-1, 0, 1)))
 
 
-def plan(attribute: str, key: str, seed: int) -> tuple[tuple[str, Change], ...]:
-    """The three versions in their order: (word, change). Steps: 3..5 st, x0.8 / x1.25, 6..8 dB; same key, same plan."""
+def plan(attribute: str, key: str, seed: int, order: int) -> tuple[tuple[str, Change], ...]:
+    """The three versions in their order: (word, change). Steps: 3..5 st, x0.8 / x1.25, 6..8 dB.
+
+    `order` counts through the six permutations, so that they come equally often; same key and seed, same steps.
+    """
     rng = random.Random(f"{seed}/{attribute}/{key}")
-    order = rng.choice(ORDERS)
     changes = {0: Change()}
     for sign in (-1, 1):
         if attribute == "pitch":
@@ -33,7 +35,7 @@ def plan(attribute: str, key: str, seed: int) -> tuple[tuple[str, Change], ...]:
             changes[sign] = Change(energy_db=sign * round(rng.uniform(6, 8), 2))
         else:
             raise ValueError(f"attribute {attribute!r}: expected one of {tuple(WORDS)}")
-    return tuple((WORDS[attribute][step + 1], changes[step]) for step in order)
+    return tuple((WORDS[attribute][step + 1], changes[step]) for step in ORDERS[order % len(ORDERS)])
 
 
 def compose(
@@ -55,7 +57,7 @@ def compose(
 def build(job: dict[str, Any]) -> dict[str, Any]:
     """One candidate, in a worker process: writes its FLAC when every version is verified, and says what was measured.
 
-    Job: `id, audio, attribute, seed, pause_s, max_piece_s, folder`.
+    Job: `id, audio, attribute, seed, order, pause_s, max_piece_s, folder`.
     Result: `id, accepted, reason, answer, file, steps`.
     """
     from emotionthinker import audio
@@ -68,7 +70,7 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
             return result | {"reason": f"speech lasts {len(samples) / rate:.2f} s, at least {MIN_PIECE_S:g} s"}
         if len(samples) > job["max_piece_s"] * rate:
             return result | {"reason": f"speech lasts {len(samples) / rate:.2f} s, at most {job['max_piece_s']:g} s"}
-        steps = plan(job["attribute"], job["id"], job["seed"])
+        steps = plan(job["attribute"], job["id"], job["seed"], job["order"])
         sequence, measured = compose(samples, rate, job["attribute"], steps, job["pause_s"])
     except EmotionThinkerError as error:
         return result | {"reason": f"{kind_of(error)}: {error}"}

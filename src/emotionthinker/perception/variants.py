@@ -17,6 +17,7 @@ from emotionthinker.prosody import activity, energy, pitch
 Samples = NDArray[np.float32]
 Levels = NDArray[np.float64]
 
+WORLD_FRAME_S = 0.005
 PEAK = 0.97
 """Highest sample of a finished sequence (full scale is 1)."""
 
@@ -68,12 +69,17 @@ def trim(samples: Samples, sample_rate: int, margin_s: float = 0.08) -> Samples:
 
 
 def shift_pitch(samples: Samples, sample_rate: int, semitones: float) -> Samples:
-    """F0 multiplied, formants and timing kept (WORLD: DIO, StoneMask, CheapTrick, D4C)."""
+    """F0 multiplied, formants and timing kept (WORLD: StoneMask, CheapTrick, D4C on our own pitch track).
+
+    WORLD's own DIO takes many frames of noisy recordings for unvoiced, which would turn the voice into a whisper.
+    """
     import pyworld
 
     x = samples.astype(np.float64)
-    f0, times = pyworld.dio(x, sample_rate, f0_floor=55.0, f0_ceil=700.0)
-    f0 = pyworld.stonemask(x, f0, times, sample_rate)
+    times = np.arange(0.0, len(x) / sample_rate, WORLD_FRAME_S)
+    track = pitch.repair_octaves(pitch.track(samples, sample_rate))
+    nearest = np.abs(track.times_s[None, :] - times[:, None]).argmin(axis=1)
+    f0 = pyworld.stonemask(x, np.ascontiguousarray(track.f0_hz[nearest], np.float64), times, sample_rate)
     envelope = pyworld.cheaptrick(x, f0, times, sample_rate)
     aperiodicity = pyworld.d4c(x, f0, times, sample_rate)
     shifted = pyworld.synthesize(f0 * 2 ** (semitones / 12), envelope, aperiodicity, sample_rate)

@@ -90,7 +90,7 @@ def semitones(f0_hz: npt.ArrayLike, reference_hz: float) -> Floats:
 _LOCAL_S = 0.5
 _LEAP_ST = 6.0
 _JOINT_ST = 3.0
-_JOINT_S = 0.04
+_JOINT_S = 0.025
 _GLOBAL_ST = 9.0
 
 
@@ -98,7 +98,7 @@ def repair_octaves(track: PitchTrack) -> PitchTrack:
     """Move runs of frames that sit an octave off back to their neighbourhood.
 
     A run is what lies between two leaps of more than 6 semitones, so that a steep but continuous movement is never
-    touched. It is moved by whole octaves when the leap at a voiced joint (frames at most 40 ms apart) is
+    touched. It is moved by whole octaves when the leap at a voiced joint (frames at most 25 ms apart) is
     octave-sized to 3 st, and when it lies more than 6 st from the running median (0.5 s) or more than 9 st from the
     median of the utterance and would come nearer to it: wide but real excursions stay.
     """

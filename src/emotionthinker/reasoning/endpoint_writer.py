@@ -117,8 +117,8 @@ def clean(answer: str) -> str:
 
 
 def concurrently(
-    work: Callable[[Utterance], tuple[R | None, list[str]]], rows: list[Utterance], workers: int
-) -> Iterator[tuple[Utterance, R | None, list[str]]]:
+    work: Callable[[T], tuple[R | None, list[str]]], rows: list[T], workers: int
+) -> Iterator[tuple[T, R | None, list[str]]]:
     """`work` on every row in `workers` threads, results as they come; at most two rows a worker wait in line.
 
     A row whose work raises `EndpointError` comes back with that as its problem; after several such rows in a row,
@@ -127,7 +127,7 @@ def concurrently(
     queue = iter(rows)
     failures = 0
     with ThreadPoolExecutor(workers) as pool:
-        pending: dict[Future[tuple[R | None, list[str]]], Utterance] = {}
+        pending: dict[Future[tuple[R | None, list[str]]], T] = {}
         try:
             while True:
                 while len(pending) < 2 * workers and (row := next(queue, None)) is not None:

@@ -107,6 +107,8 @@ STRESS_LINKS = (
     ", so this word carries the point",
     ", and that word seems to matter",
     ", which draws attention to it",
+    ", so the listener is led to it",
+    ", and the thought turns around it",
 )
 
 VERBS = (
@@ -142,7 +144,7 @@ RECASTS = (
     "{said}; that may still be {affect}.",
 )
 ASIDES = (
-    "{said}, which says little alone.",
+    "{said}, which says little on its own.",
     "{said}, so other cues have to decide.",
     "{said}, which leaves room for {affect}.",
     "{said}, and that agrees with {affect}.",
@@ -162,7 +164,7 @@ OPENINGS_START = (
     '{who} begins with "{q}".',
     'In this clip, {who} starts with "{q}".',
     'We hear {who}; the first words are "{q}".',
-    'The message of {who} begins with "{q}".',
+    'The words of {who} begin with "{q}".',
 )
 WHO_ONLY = ("The speaker is {who}.", "We hear {who}.", "This is {who} talking.", "The voice belongs to {who}.")
 QUOTE_LATER = (
@@ -172,18 +174,19 @@ QUOTE_LATER = (
     'In this light, "{q}" is said {how}.',
 )
 WORDS = (
+    "The words are {kind}, so the voice must tell.",
+    "On paper this is {kind}; the voice gives it its colour.",
+    "The words are {kind}, but they are said {how}.",
+    "What is said is {kind}, yet it is said {how}.",
+    "As {kind} the words alone decide little, so the voice matters.",
     "The words are said {how}.",
-    "The words alone decide little, so the voice must tell.",
-    "The words themselves are plain; the voice carries the feeling.",
-    "By themselves the words are open, but they are said {how}.",
-    "What is said matters less than how: the words are said {how}.",
 )
 OPEN_STARTS = ("", "", "", "Listening to the voice, ", "First, ", "To begin with, ", "From the start, ")
 
 CLOSES = (
     "Together, the speaker sounds {m} and {n}.",
     "All in all, this leaves the impression of {state}.",
-    "Overall, the speaker seems {m}, even {n}.",
+    "Overall, the speaker seems {m} and {n}.",
     "Taken together, these cues speak for {state}.",
     "So the voice sounds {m} and {n}, which means {state}.",
     "In sum, {poss} voice tells of {state}.",

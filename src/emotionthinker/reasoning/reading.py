@@ -12,12 +12,12 @@ import unicodedata
 from dataclasses import dataclass, replace
 
 from emotionthinker.reasoning.quoting import find_quotes, read_quotes
+from emotionthinker.reasoning.tokens import Token, tokens_of, value_of
 from emotionthinker.reasoning.vocabulary import AGE_PHRASES, GENDER_NOUNS, UNIVERSE, Value, lexicon, phrase_pattern
 
 _REACH = 8  # tokens a predicate may stand away from its subject
 _NEGATION_REACH = 5
 _FOLLOWING_NOUNS = frozenset("quality way throughout here again enough now tone style there right".split())
-_STANDING_LEVEL = "level"
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,6 @@ class ReadClaim:
     accepts: frozenset[str] | None = None
     comparative: bool = False
     quoted: bool = True
-
-
-@dataclass(frozen=True)
-class _Token:
-    text: str
-    kind: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -70,7 +62,7 @@ def read(think: str) -> list[ReadClaim]:
     quotes = find_quotes(plain)
     claims, masked = read_quotes(think, plain, quotes)
     claims += _read_speaker(think, masked)
-    claims += _settle(think, _merge(_describe(_tokens(masked))))
+    claims += _settle(think, _merge(_describe(tokens_of(masked))))
     claims.sort(key=lambda claim: (claim.start, claim.end))
     return _without_overlap(claims)
 
@@ -81,58 +73,7 @@ def _fold(text: str) -> str:
     return "".join("'" if c in "’‘ʼ" and unicodedata.category(c) != "Zs" else c for c in lowered)
 
 
-def _tokens(masked: str) -> list[_Token]:
-    """Known phrases with their role; what lies between is `other`, `comma` or `break`."""
-    words = lexicon()
-    tokens: list[_Token] = []
-    at = 0
-    while at < len(masked):
-        char = masked[at]
-        if match := words.pattern.match(masked, at):
-            text = " ".join(match.group().split())
-            kind = "value" if text in words.values else "anchor" if text in words.anchors else words.roles[text]
-            tokens.append(_Token(text, kind, at, match.end()))
-            at = match.end()
-        elif char.isalnum():
-            end = at
-            while end < len(masked) and (masked[end].isalnum() or masked[end] in "'-"):
-                end += 1
-            tokens.append(_Token(masked[at:end], "other", at, end))
-            at = end
-        else:
-            if char in ",/":
-                tokens.append(_Token(char, "comma", at, at + 1))
-            elif char in ".!?;:()\n—–§*":
-                tokens.append(_Token(char, "quoted" if char == "§" else "break", at, at + 1))
-            at += 1
-    return _resolve_level(tokens)
-
-
-def _resolve_level(tokens: list[_Token]) -> list[_Token]:
-    """The adjective "level" ("a level contour", "the pitch stays level") against the noun ("a normal level")."""
-    anchors = lexicon().anchors
-    for i, token in enumerate(tokens):
-        if token.text != _STANDING_LEVEL or i == 0:
-            continue
-        after = tokens[i + 1] if i + 1 < len(tokens) else None
-        attributive = after is not None and after.kind == "anchor" and "shape" in anchors[after.text].features
-        before = tokens[i - 1]
-        predicative = before.kind == "copula" or (before.kind == "filler" and tokens[i - 2].kind == "copula")
-        if attributive or (
-            predicative and (after is None or after.kind in ("break", "comma", "conjunction", "copula"))
-        ):
-            tokens[i] = replace(token, kind="value")
-    return tokens
-
-
-_LEVEL = Value({"shape": frozenset({"level"}), "energy_shape": frozenset({"level"})})
-
-
-def _value(token: _Token) -> Value:
-    return _LEVEL if token.text == _STANDING_LEVEL else lexicon().values[token.text]
-
-
-def _describe(tokens: list[_Token]) -> list[_Found]:
+def _describe(tokens: list[Token]) -> list[_Found]:
     found: list[_Found] = []
     clause = 0
     for i, token in enumerate(tokens):
@@ -140,7 +81,7 @@ def _describe(tokens: list[_Token]) -> list[_Found]:
             clause += 1
         if token.kind != "value" or _elsewhere(tokens, i):
             continue
-        value = _value(token)
+        value = value_of(token)
         described = _right(tokens, i, value) or _left(tokens, i, value)
         if not described and value.alone:
             feature = next(iter(value.accepts))
@@ -150,7 +91,7 @@ def _describe(tokens: list[_Token]) -> list[_Found]:
 
 
 def _claim(
-    tokens: list[_Token], i: int, value: Value, clause: int, feature: str, core: tuple[int, int], span: tuple[int, int]
+    tokens: list[Token], i: int, value: Value, clause: int, feature: str, core: tuple[int, int], span: tuple[int, int]
 ) -> _Found:
     accepts = value.accepts[feature]
     claimed = "/".join(word for word in UNIVERSE[feature] if word in accepts)
@@ -179,7 +120,7 @@ def _feature(value: Value, anchor: str) -> str | None:
 _Target = tuple[str, tuple[int, int], tuple[int, int]]
 
 
-def _right(tokens: list[_Token], i: int, value: Value) -> list[_Target]:
+def _right(tokens: list[Token], i: int, value: Value) -> list[_Target]:
     """ "low pitch", "low and heavy pitch", "low levels of energy", "low pitch and energy"."""
     moves = "shape" in value.accepts or value.comparative
     unknown = 0
@@ -208,7 +149,7 @@ def _right(tokens: list[_Token], i: int, value: Value) -> list[_Target]:
     return []
 
 
-def _right_siblings(tokens: list[_Token], at: int, value: Value) -> list[_Target]:
+def _right_siblings(tokens: list[Token], at: int, value: Value) -> list[_Target]:
     """The "energy" of "low pitch and energy", unless it has a description of its own."""
     targets: list[_Target] = []
     while at + 2 < len(tokens) and tokens[at + 1].kind in ("conjunction", "comma"):
@@ -226,7 +167,7 @@ def _right_siblings(tokens: list[_Token], at: int, value: Value) -> list[_Target
     return targets
 
 
-def _described(tokens: list[_Token], j: int) -> bool:
+def _described(tokens: list[Token], j: int) -> bool:
     """True when the anchor at `j` (or the list it begins) has a predicate of its own: "pace and energy are normal"."""
     for token in tokens[j + 1 : j + 1 + _REACH]:
         if token.kind in ("break", "comma", "other"):
@@ -236,7 +177,7 @@ def _described(tokens: list[_Token], j: int) -> bool:
     return False
 
 
-def _left(tokens: list[_Token], i: int, value: Value) -> list[_Target]:
+def _left(tokens: list[Token], i: int, value: Value) -> list[_Target]:
     """ "the pitch is low", "the pace slow", "pitch and energy both stay high"."""
     after = tokens[i + 1] if i + 1 < len(tokens) else None
     if after and after.kind == "other" and not after.text.endswith("ly") and after.text not in _FOLLOWING_NOUNS:
@@ -261,7 +202,7 @@ def _left(tokens: list[_Token], i: int, value: Value) -> list[_Target]:
     return []
 
 
-def _left_siblings(tokens: list[_Token], at: int, value: Value) -> list[_Target]:
+def _left_siblings(tokens: list[Token], at: int, value: Value) -> list[_Target]:
     """The "pitch" of "pitch and energy are low"."""
     targets: list[_Target] = []
     j = at - 1
@@ -279,11 +220,11 @@ def _left_siblings(tokens: list[_Token], at: int, value: Value) -> list[_Target]
     return targets
 
 
-def _attributed(tokens: list[_Token], j: int) -> bool:
+def _attributed(tokens: list[Token], j: int) -> bool:
     return j > 0 and tokens[j - 1].kind == "value"
 
 
-def _elsewhere(tokens: list[_Token], i: int) -> bool:
+def _elsewhere(tokens: list[Token], i: int) -> bool:
     """True when the clause so far speaks of other recordings or of what might have been."""
     for token in reversed(tokens[:i]):
         if token.kind == "break":
@@ -293,7 +234,7 @@ def _elsewhere(tokens: list[_Token], i: int) -> bool:
     return False
 
 
-def _negated(tokens: list[_Token], i: int) -> bool:
+def _negated(tokens: list[Token], i: int) -> bool:
     for token in reversed(tokens[max(0, i - _NEGATION_REACH) : i]):
         if token.kind == "negation":
             return True
@@ -302,13 +243,13 @@ def _negated(tokens: list[_Token], i: int) -> bool:
     return False
 
 
-def _compares(tokens: list[_Token], i: int, value: Value) -> bool:
+def _compares(tokens: list[Token], i: int, value: Value) -> bool:
     """True for "higher", "more expressive", "increasing"; "higher than usual" is a plain statement."""
     said = value.comparative or (i > 0 and tokens[i - 1].text in ("more", "less"))
     return said and not any(token.kind == "usual" for token in _ahead(tokens, i, 6))
 
 
-def _place(tokens: list[_Token], i: int) -> str | None:
+def _place(tokens: list[Token], i: int) -> str | None:
     """`end` or `start` when a movement is said to happen there."""
     nearby = _ahead(tokens, i, 6) + tokens[max(0, i - 3) : i]
     for token in nearby:
@@ -317,9 +258,9 @@ def _place(tokens: list[_Token], i: int) -> str | None:
     return None
 
 
-def _ahead(tokens: list[_Token], i: int, reach: int) -> list[_Token]:
+def _ahead(tokens: list[Token], i: int, reach: int) -> list[Token]:
     """Tokens after `i` up to the end of the clause or the next description."""
-    ahead: list[_Token] = []
+    ahead: list[Token] = []
     for token in tokens[i + 1 : i + 1 + reach]:
         if token.kind in ("break", "value", "comma"):
             break

@@ -7,63 +7,22 @@ back as supported; how a cue is tied to the emotion comes from `affect.yaml`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from random import Random
 
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.errors import RecordError
 from emotionthinker.reasoning import phrases
-from emotionthinker.reasoning.affect import Affect, affects
-from emotionthinker.reasoning.checking import tokenise
 from emotionthinker.reasoning.claims import check
-from emotionthinker.records import Prosody, Trace, Utterance
+from emotionthinker.reasoning.scene import Cue, Scene, scene_of
+from emotionthinker.records import Trace, Utterance
 
 VERSION = "grammar-1"
 MIN_WORDS, MAX_WORDS = 40, 90
-SHAPE_CONFIDENCE = 0.7
-"""A contour shape measured with less confidence (0..1) is not written about."""
-STRESS_LEAD = 0.75
-"""A word is written about as stressed when its prominence (z-like) leads the next one by this much."""
-_LONGEST_QUOTE = 9
-_DRAFTS = 8
-_AIM = (55.0, 8.0)  # words: mean and spread; a 135M model has to say it in seconds
+_DRAFTS = 12
+_AIM = (52.0, 7.0)  # words: mean and spread; a 135M model has to say it in seconds
 
-_PEOPLE = {
-    "female": ("a woman", "she", "her"),
-    "male": ("a man", "he", "his"),
-    None: ("the speaker", "the speaker", "the"),
-}
-_AGES = {
-    "Child": {"female": "a little girl", "male": "a little boy", None: "a child"},
-    "Teenager": {"female": "a teenage girl", "male": "a teenage boy", None: "a teenage speaker"},
-    "Young Adult": {"female": "a young woman", "male": "a young man", None: "a young adult"},
-    "Middle-aged": {"female": "a middle-aged woman", "male": "a middle-aged man", None: "a middle-aged speaker"},
-    "Elderly": {"female": "an elderly woman", "male": "an elderly man", None: "an elderly speaker"},
-}
-
-
-@dataclass(frozen=True)
-class _Cue:
-    feature: str
-    level: str
-    border: bool
-
-
-@dataclass(frozen=True)
-class _Scene:
-    """What may be said about one utterance."""
-
-    affect: Affect
-    cues: list[_Cue]
-    who: str
-    subj: str
-    poss: str
-    quote: str | None
-    whole: bool
-    german: bool
-    style: str | None
-    shape: str | None
-    stressed: str | None
+_SENTENCE_SIZES = ((3,), (2, 1), (1, 2), (2, 1), (1, 2), (2,), (1, 1), (1,))  # cues a sentence
+_COMMON = frozenset("speaker sound sounds voice words someone together points leads which everything speaks".split())
 
 
 class GrammarWriter:
@@ -78,7 +37,7 @@ class GrammarWriter:
             raise RecordError(f"{utterance.id}: emotion {utterance.emotion!r} is not one of {', '.join(EMOTIONS)}")
         if utterance.prosody is None:
             raise RecordError(f"{utterance.id}: no prosody; run `emotionthinker annotate` on it first")
-        scene = _scene(utterance, utterance.prosody)
+        scene = scene_of(utterance, utterance.prosody)
         rng = Random(f"{VERSION}:{self.seed}:{utterance.id}")
         aim = min(max(rng.gauss(*_AIM), MIN_WORDS + 2), MAX_WORDS - 5)
         drafts = [_Draft(scene, rng).text() for _ in range(_DRAFTS)]
@@ -87,70 +46,20 @@ class GrammarWriter:
     def trace(self, utterance: Utterance) -> Trace:
         """`write` as a `Trace`: the text, the canonical label as answer, and the checked claims."""
         think = self.write(utterance)
-        assert utterance.prosody is not None and utterance.emotion is not None
+        assert utterance.prosody is not None
+        assert utterance.emotion is not None
         claims = check(think, utterance.prosody)
         return Trace(think=think, answer=utterance.emotion, writer=VERSION, claims=claims)
-
-
-def _scene(utterance: Utterance, prosody: Prosody) -> _Scene:
-    groups = (("pitch", prosody.pitch), ("energy", prosody.energy), ("rate", prosody.rate))
-    cues = [_Cue(name, group.level, group.near is not None) for name, group in groups if group.level]
-    gender = prosody.speaker.gender
-    if utterance.gender and gender != utterance.gender:
-        gender = None  # the measurement disagrees with the corpus: say nothing
-    who, subj, poss = _PEOPLE.get(gender, _PEOPLE[None])
-    if prosody.speaker.age_group in _AGES and not prosody.speaker.reason:
-        who = _AGES[prosody.speaker.age_group].get(gender, who)
-    quote, whole = _excerpt(prosody.transcript.text)
-    intonation = prosody.intonation
-    sure = intonation.reason is None and (intonation.confidence or 0.0) >= SHAPE_CONFIDENCE
-    return _Scene(
-        affect=affects()[str(utterance.emotion)],
-        cues=cues,
-        who=who,
-        subj=subj,
-        poss=poss,
-        quote=quote,
-        whole=whole,
-        german=(utterance.language or "en").lower().startswith("de"),
-        style=intonation.style,
-        shape=intonation.shape if sure else None,
-        stressed=_stressed(prosody),
-    )
-
-
-def _excerpt(text: str | None) -> tuple[str | None, bool]:
-    """A quotable beginning of the transcript, and whether it is all of it."""
-    words = re.sub(r'["“”„«»§\n]', " ", text or "").split()
-    if not any(tokenise(word) for word in words):
-        return None, True
-    cut = words
-    if len(words) > _LONGEST_QUOTE + 2:
-        ends = [i for i, word in enumerate(words[:_LONGEST_QUOTE], 1) if i >= 4 and word[-1] in ",.;:!?"]
-        cut = words[: ends[-1] if ends else _LONGEST_QUOTE]
-    return " ".join(cut).rstrip(" ,.;:-–—…"), len(cut) == len(words)
-
-
-def _stressed(prosody: Prosody) -> str | None:
-    """The one clearly most prominent word, if there is one and it is marked as stressed."""
-    words = [word for word in prosody.stress.words if word.score is not None]
-    if prosody.stress.reason or len(words) < 2:
-        return None
-    words.sort(key=lambda word: -(word.score or 0.0))
-    first, second = words[0], words[1]
-    leads = (first.score or 0.0) - (second.score or 0.0) >= STRESS_LEAD
-    word = re.sub(r"^\W+|\W+$", "", first.text)
-    heavy = bool(tokenise(word)) and word.casefold() not in phrases.FUNCTION_WORDS
-    return word if leads and first.stressed and heavy else None
 
 
 class _Draft:
     """One attempt at a text; consumes random numbers in a fixed order."""
 
-    def __init__(self, scene: _Scene, rng: Random) -> None:
+    def __init__(self, scene: Scene, rng: Random) -> None:
         self.scene = scene
         self.rng = rng
         self.used: set[str] = set()
+        self.affect_words: set[str] = set()
         self.spoke = False
 
     def text(self) -> str:
@@ -163,16 +72,18 @@ class _Draft:
         opening = self._opening(quote_first)
         if scene.quote and not quote_first:
             body.insert(rng.randrange(1, len(body) + 1) if body else 0, self._quote_later())
-        elif scene.quote and rng.random() < 0.3:
-            body.append(self._pick(phrases.WORDS).format(how=self._pick(scene.affect.words)))
-        if not scene.cues or sum(len(s.split()) for s in body) < 24:
+        elif scene.quote and rng.random() < 0.45:
+            body.append(self._pick(phrases.WORDS).format(kind=scene.kind, how=self._fresh(scene.affect.words)))
+        close = self._close()
+        while len(" ".join([opening, *body, close]).split()) < MIN_WORDS:
             body.append(self._bridge())
-        sentences = [opening, *body, self._close()]
-        return " ".join(_sentence(s) for s in sentences if s)
+        return " ".join(_sentence(s) for s in [opening, *body, close] if s)
 
     def _pick(self, options: tuple[str, ...] | list[str]) -> str:
         """A choice that avoids what this text has said already."""
-        fresh = [option for option in options if option not in self.used] or list(options)
+        conceded = any(said.startswith("Even though") for said in self.used)
+        fresh = [o for o in options if o not in self.used and not (conceded and o.startswith("Even though"))]
+        fresh = fresh or list(options)
         choice = self.rng.choice(fresh)
         if choice:
             self.used.add(choice)
@@ -188,7 +99,7 @@ class _Draft:
         scene = self.scene
         if not scene.quote or not with_quote:
             return self._pick(phrases.WHO_ONLY).format(who=scene.who) if scene.who != "the speaker" else ""
-        options = phrases.OPENINGS if scene.whole else phrases.OPENINGS_START
+        options: tuple[str, ...] = phrases.OPENINGS if scene.whole else phrases.OPENINGS_START
         if scene.who == "the speaker":
             options = tuple(o for o in options if "speaker is" not in o)
         said = self._pick(options).format(who=scene.who, q=scene.quote)
@@ -197,7 +108,7 @@ class _Draft:
     def _quote_later(self) -> str:
         scene = self.scene
         assert scene.quote is not None
-        return self._pick(phrases.QUOTE_LATER).format(q=scene.quote, how=self._pick(scene.affect.words))
+        return self._pick(phrases.QUOTE_LATER).format(q=scene.quote, how=self._fresh(scene.affect.words))
 
     def _acoustics(self) -> list[str]:
         """One to three sentences that report pitch, energy and rate and tie them to the feeling."""
@@ -214,7 +125,7 @@ class _Draft:
             at += size
         return sentences
 
-    def _group(self, cues: list[_Cue]) -> str:
+    def _group(self, cues: list[Cue]) -> str:
         self.spoke = False
         affect = self.scene.affect
         views = [(cue, affect.speaks_for(cue.feature, cue.level)) for cue in cues]
@@ -241,11 +152,22 @@ class _Draft:
             affect=self._affect(lead),
         )
 
-    def _affect(self, cue: _Cue) -> str:
-        own = self.scene.affect.cues.get(f"{cue.feature} {cue.level}", [])
-        return self._pick(own if own and self.rng.random() < 0.8 else self.scene.affect.state)
+    def _affect(self, cue: Cue) -> str:
+        """What this cue suggests; a cue that fits may also stand for the whole state."""
+        affect = self.scene.affect
+        own = affect.cues.get(f"{cue.feature} {cue.level}", [])
+        whole = affect.speaks_for(cue.feature, cue.level) and self.rng.random() < 0.15
+        return self._fresh(affect.state if whole or not own else own)
 
-    def _report(self, cues: list[_Cue]) -> str:
+    def _fresh(self, options: list[str]) -> str:
+        """A choice that repeats as few of the affect words of this text as can be."""
+        content = {option: set(re.findall(r"[a-z-]{5,}", option.lower())) - _COMMON for option in options}
+        least = min(len(words & self.affect_words) for words in content.values())
+        choice = self.rng.choice([o for o, words in content.items() if len(words & self.affect_words) == least])
+        self.affect_words |= content[choice]
+        return choice
+
+    def _report(self, cues: list[Cue]) -> str:
         """The cues as clauses, or gathered into one clause."""
         rng = self.rng
         if len(cues) == 1:
@@ -263,7 +185,7 @@ class _Draft:
         first, second, third = nouns
         return self._fill(triple, a=a, b=b, c=c, l=first, m=second, n=third)
 
-    def _clause(self, cue: _Cue) -> str:
+    def _clause(self, cue: Cue) -> str:
         synonyms = phrases.SYNONYMS.get((cue.feature, cue.level), ())
         options = synonyms if synonyms and self.rng.random() < 0.3 else phrases.CLAUSES[cue.feature]
         if self.spoke:  # "she speaks" once a sentence
@@ -279,7 +201,7 @@ class _Draft:
             return self.rng.choice(phrases.BORDER_ADVERBS)
         return self.rng.choice(phrases.ADVERBS) if self.rng.random() < 0.3 else ""
 
-    def _noun(self, cue: _Cue) -> str:
+    def _noun(self, cue: Cue) -> str:
         return self._pick(phrases.NOUNS[cue.feature]).format(w=cue.level)
 
     def _melody(self) -> list[str]:
@@ -292,8 +214,10 @@ class _Draft:
         if scene.shape:
             other = [c for c in phrases.SHAPE_CLAUSES[scene.shape] if not parts or c.split()[1] not in parts[0][2]]
             parts.append(("shape", scene.shape, self._pick(other)))
-        if len(parts) == 2 and rng.random() < 0.35:
-            parts.pop(rng.randrange(2))
+        if len(parts) == 2 and rng.random() < 0.5:
+            parts.pop(0 if scene.style == "moderate" else rng.randrange(2))
+        elif parts and parts[-1][1] == "moderate" and rng.random() < 0.5:
+            parts.clear()  # a moderate style alone is hardly worth a sentence
         sentences = []
         if parts:
             said = parts[0][2]
@@ -310,20 +234,24 @@ class _Draft:
         views = [affect.speaks_for(feature, level) for feature, level, _ in parts]
         feature, level, _ = parts[views.index(True)] if True in views else parts[0]
         options = phrases.LINKS if True in views else phrases.RECASTS if False in views else phrases.ASIDES
-        own = self._affect(_Cue(feature, level, False))
+        own = self._affect(Cue(feature, level, False))
         return self._fill(self._pick(options), said=said, verb=self._pick(phrases.VERBS), affect=own)
+
+    def _manners(self) -> tuple[str, str]:
+        first = self._fresh(self.scene.affect.manner)
+        return first, self._fresh([m for m in self.scene.affect.manner if m != first])
 
     def _bridge(self) -> str:
         affect = self.scene.affect
-        m, n = self.rng.sample(affect.manner, 2)
-        return self._fill(self._pick(phrases.BRIDGES), m=m, n=n, state=self._pick(affect.state))
+        m, n = self._manners()
+        return self._fill(self._pick(phrases.BRIDGES), m=m, n=n, state=self._fresh(affect.state))
 
     def _close(self) -> str:
         affect = self.scene.affect
         if self.rng.random() < 0.4:
-            return self._pick(affect.close)
-        m, n = self.rng.sample(affect.manner, 2)
-        return self._fill(self._pick(phrases.CLOSES), m=m, n=n, state=self._pick(affect.state))
+            return self._fresh(affect.close)
+        m, n = self._manners()
+        return self._fill(self._pick(phrases.CLOSES), m=m, n=n, state=self._fresh(affect.state))
 
 
 def _lead(start: str, sentence: str) -> str:

@@ -24,7 +24,7 @@ from emotionthinker.training.examples import Example, Source, draw
 from emotionthinker.training.grpo_log import RunLog, Table, plot, read_log, summarise
 from emotionthinker.training.grpo_recipe import GrpoRecipe
 from emotionthinker.training.parameters import LORA_TARGETS, assert_trainable, format_table, part_of, set_trainable
-from emotionthinker.training.ptr import PTRTrainer, last_checkpoint
+from emotionthinker.training.ptr import PTRTrainer, discard_torn, last_checkpoint
 from emotionthinker.training.scoring import ReasoningReward, claims_reward, rated
 
 __all__ = ["GrpoRecipe", "run"]
@@ -58,7 +58,10 @@ def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]
         Console(stderr=True).print(table, highlight=False)
     trainer = make_trainer(recipe, policy, processor, dataset(recipe, examples), out, reasoning_reward_of(recipe))
     last = last_checkpoint(out / "checkpoints")
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    with RunLog(out, lambda: latest_completions(trainer), quiet=not main) as log:
+        if main:
+            trainer.add_callback(log)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
     metrics: dict[str, Any] = {}
     if main:
         save(trainer, processor, out)
@@ -82,6 +85,8 @@ def _prepare(out: Path, job: Run, *, resume: bool, main: bool) -> None:
                 f"{out} holds checkpoints of a run with another {' and other '.join(changed)}; expected the same to "
                 "go on: use another output folder, or start over with resume=False"
             )
+        if main:
+            discard_torn(checkpoints)
     elif main:
         for path in (checkpoints, out / "model", out / "adapter"):
             shutil.rmtree(path, ignore_errors=True)
@@ -153,10 +158,10 @@ def dataset(recipe: GrpoRecipe, examples: Sequence[Example]) -> Dataset:
 
 def check_clips(examples: Sequence[Example], max_seconds: float) -> None:
     """Decode every clip once before the first step. Raises `RecipeError` naming those that cannot be used."""
-    problems = (_problem(path, max_seconds) for path in sorted({example.audio for example in examples}))
-    if broken := [problem for problem in problems if problem]:
+    paths = sorted({example.audio for example in examples})
+    if broken := [problem for path in paths if (problem := _problem(path, max_seconds))]:
         shown = "\n".join(broken[:5])
-        raise RecipeError(f"{len(broken)} clips cannot be used; take them out of the records. The first:\n{shown}")
+        raise RecipeError(f"{len(broken)} of {len(paths)} clips cannot be used; take them out of the records:\n{shown}")
 
 
 def _problem(path: str, max_seconds: float) -> str | None:
@@ -175,7 +180,7 @@ def reasoning_reward_of(recipe: GrpoRecipe) -> ReasoningReward | None:
         return claims_reward
     from emotionthinker.training.reward_model import RewardModel
 
-    return rated(RewardModel.load(recipe.reward_model), recipe.rating_weights)
+    return rated(RewardModel.load(str(recipe.reward_model)), recipe.rating_weights)
 
 
 def make_trainer(
@@ -186,7 +191,7 @@ def make_trainer(
     out: Path,
     reasoning: ReasoningReward | None,
 ) -> PTRTrainer:
-    """The PTR trainer of a recipe, logging into `out` from the main process."""
+    """The PTR trainer of a recipe; its checkpoints go to `out/checkpoints`."""
     trainer = PTRTrainer(
         policy,
         args=recipe.config(out / "checkpoints", PartialState().num_processes),
@@ -199,15 +204,14 @@ def make_trainer(
         empty_side=recipe.empty_side,
     )
     trainer.remove_callback(PrinterCallback)
-    if trainer.accelerator.is_main_process:
-
-        def completions() -> Table:
-            logs = trainer._logs
-            columns = {"id": logs["extra"]["id"], "completion": logs["completion"], **logs["rewards"]}
-            return {name: list(values) for name, values in {**columns, "advantage": logs["advantages"]}.items()}
-
-        trainer.add_callback(RunLog(out, completions))
     return trainer
+
+
+def latest_completions(trainer: PTRTrainer) -> Table:
+    """The latest generation of all processes, as columns."""
+    logs = trainer._logs
+    columns = {"id": logs["extra"]["id"], "completion": logs["completion"], **logs["rewards"]}
+    return {name: list(values) for name, values in {**columns, "advantage": logs["advantages"]}.items()}
 
 
 def save(trainer: PTRTrainer, processor: AudioProcessor, out: Path) -> None:

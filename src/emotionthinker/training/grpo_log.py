@@ -38,10 +38,11 @@ class RunLog(TrainerCallback):  # type: ignore[misc]
     """Writes one line of metrics and the latest completions at every logged step, and moves the progress bar.
 
     After a resume the lines of steps that a kill threw away are dropped, so a step never stands twice.
-    `completions` returns the latest generation as columns (`id`, `completion`, rewards, `advantage`).
+    `completions` returns the latest generation as columns (`id`, `completion`, rewards, `advantage`). A context
+    manager: the bar stands while it is open.
     """
 
-    def __init__(self, folder: Path, completions: Callable[[], Table]) -> None:
+    def __init__(self, folder: Path, completions: Callable[[], Table], *, quiet: bool = False) -> None:
         self.metrics = folder / "metrics.jsonl"
         self.samples = folder / "completions.jsonl"
         self._completions = completions
@@ -53,12 +54,19 @@ class RunLog(TrainerCallback):  # type: ignore[misc]
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=Console(stderr=True),
+            disable=quiet,
         )
+
+    def __enter__(self) -> RunLog:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         for path in (self.metrics, self.samples):
             keep_until(path, state.global_step)
-        self._progress.start()
         self._task = self._progress.add_task("", total=state.max_steps, completed=state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -76,13 +84,15 @@ class RunLog(TrainerCallback):  # type: ignore[misc]
         text = "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
         self._progress.update(self._task, description=text)
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._progress.stop()
-
 
 def _append(path: Path, rows: list[dict[str, Any]]) -> None:
     with open(path, "a", encoding="utf-8") as out:
-        out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        out.writelines(json.dumps(_finite(row), ensure_ascii=False) + "\n" for row in rows)
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    """NaN, TRL's "no reward", as null: JSON has no NaN."""
+    return {name: None if value != value else value for name, value in row.items()}
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ class PTRTrainer(AudioGRPOTrainer):
     """Audio GRPO with R = a_f R_f + a_o R_o + a_t tau R_t.
 
     Dataset columns: `id`, `prompt`, `audio`, `emotion` (one of the nine), `utterance` (the record as JSON). `weights`
-    are (a_f, a_o, a_t). `reasoning=None` leaves R_t out (Table 4, V2), `trust=False` fixes tau at 1 (V4), `schedule=None`
-    lets R_t count from the first step (V5). A completion whose R_t is `None` leaves the means and gets nothing.
+    are (a_f, a_o, a_t). `reasoning=None` leaves R_t out (Table 4, V2), `trust=False` fixes tau at 1 (V4),
+    `schedule=None` lets R_t count from the first step (V5). A completion whose R_t is `None` leaves the means and gets
+    nothing.
 
     tau and the schedule are computed on the rewards gathered over all processes, where the K completions of a prompt
     stand together: a group is split over processes, and a local tau would be another one on each. Accuracy of a batch
@@ -133,3 +135,10 @@ def last_checkpoint(folder: str | Path) -> Path | None:
     """The newest whole checkpoint under `folder`; one whose writing was cut off by a kill does not count."""
     whole = [path.parent for path in Path(folder).glob(f"checkpoint-*/{STATE_FILE}")]
     return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
+
+
+def discard_torn(folder: str | Path) -> None:
+    """Remove checkpoints whose writing was cut off."""
+    for path in Path(folder).glob("checkpoint-*"):
+        if not (path / STATE_FILE).exists():
+            shutil.rmtree(path)

@@ -1,0 +1,45 @@
+"""Confidence intervals that respect that clips of one speaker are alike: whole speakers are drawn, not clips."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+FEW = 10
+"""With fewer speakers the interval is itself unsure; it is given, and marked."""
+
+
+def interval(
+    metric: Callable[[Sequence[int]], float],
+    clusters: Sequence[Hashable],
+    *,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Percentile interval of `metric` (of clip indices) when clusters are drawn with replacement.
+
+    Returns `{low, high, level, draws, clusters, few_clusters}`; with one cluster `low` and `high` are None.
+    Draws for which the metric is nan are left out (`draws` counts the others).
+    """
+    if not 0 < level < 1 or draws < 1:
+        raise ValueError(f"level {level} must lie in (0, 1) and draws {draws} be positive")
+    members: dict[Hashable, list[int]] = defaultdict(list)
+    for index, cluster in enumerate(clusters):
+        members[cluster].append(index)
+    groups = [np.array(indices) for indices in members.values()]
+    found: dict[str, Any] = {"low": None, "high": None, "level": level, "draws": 0, "clusters": len(groups)}
+    found["few_clusters"] = len(groups) < FEW
+    if len(groups) < 2:
+        return found
+    rng = np.random.default_rng(seed)
+    picks = (rng.integers(len(groups), size=len(groups)) for _ in range(draws))
+    values = np.array([metric(np.concatenate([groups[g] for g in pick]).tolist()) for pick in picks])
+    values = values[np.isfinite(values)]
+    if len(values):
+        low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+        found |= {"low": float(low), "high": float(high), "draws": len(values)}
+    return found

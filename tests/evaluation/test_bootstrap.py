@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emotionthinker.evaluation.bootstrap import interval
+
+
+def test_speakers_that_differ_widen_the_interval() -> None:
+    rng = np.random.default_rng(0)
+    speaker_rate = rng.uniform(0.2, 1.0, 20)
+    speakers = np.repeat(np.arange(20), 50)
+    right = rng.random(1000) < speaker_rate[speakers]
+
+    def accuracy(indices: list[int]) -> float:
+        return float(right[indices].mean())
+
+    by_speaker = interval(accuracy, speakers.tolist(), seed=1)
+    by_clip = interval(accuracy, list(range(1000)), seed=1)
+    assert by_speaker["low"] < right.mean() < by_speaker["high"]
+    assert by_speaker["high"] - by_speaker["low"] > 2 * (by_clip["high"] - by_clip["low"])
+    assert by_clip["high"] - by_clip["low"] == pytest.approx(2 * 1.96 * np.sqrt(0.24 / 1000), rel=0.15)
+    assert (by_speaker["clusters"], by_speaker["few_clusters"]) == (20, False)
+    assert interval(accuracy, speakers.tolist(), seed=1) == by_speaker
+
+
+def test_whole_speakers_are_drawn() -> None:
+    seen: list[list[int]] = []
+    interval(lambda indices: float(seen.append(indices) or 0.0), ["a", "a", "b", "b", "b"], draws=50)  # type: ignore[func-returns-value]
+    assert {len(indices) for indices in seen} <= {4, 5, 6}
+    assert all(indices.count(0) == indices.count(1) for indices in seen)
+
+
+def test_few_speakers_are_marked_and_one_gives_no_interval() -> None:
+    two = interval(lambda indices: float(len(indices)), ["a", "b", "b"])
+    assert two["few_clusters"]
+    assert two["low"] == 2
+    alone = interval(lambda indices: 1.0, ["a", "a"])
+    assert (alone["low"], alone["high"], alone["draws"]) == (None, None, 0)
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ValueError, match="level 2"):
+        interval(lambda indices: 0.0, ["a", "b"], level=2)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from emotionthinker.errors import RecordError
+from emotionthinker.runs import JsonlStore, Run, sha256, write_json
+
+
+def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
+    with JsonlStore(tmp_path / "a.jsonl") as store:
+        store.append({"id": "x", "value": 1})
+    with JsonlStore(tmp_path / "a.jsonl") as store:
+        assert "x" in store
+        assert "y" not in store
+        store.append({"id": "y", "value": 2})
+        assert [row["value"] for row in store.rows()] == [1, 2]
+
+
+def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "x"}\n{"id": "y", "val')
+    with JsonlStore(path) as store:
+        assert store.done == {"x"}
+        store.append({"id": "y"})
+    assert path.read_text() == '{"id": "x"}\n{"id": "y"}\n'
+
+
+def test_a_broken_line_elsewhere_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "x"}\nnonsense\n{"id": "y"}\n')
+    with pytest.raises(RecordError, match=r"a\.jsonl:2"):
+        JsonlStore(path)
+
+
+def test_rows_survive_sigkill(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    program = textwrap.dedent(
+        f"""
+        import itertools
+        from emotionthinker.runs import JsonlStore
+        store = JsonlStore({str(path)!r})
+        for i in itertools.count():
+            store.append({{"id": str(i), "text": "x" * 500}})
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-c", program])
+    until = time.monotonic() + 60
+    while (not path.exists() or path.stat().st_size < 100_000) and time.monotonic() < until:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    with JsonlStore(path) as store:
+        assert len(store) >= 100
+        assert [row["id"] for row in store.rows()] == [str(i) for i in range(len(store))]
+
+
+def test_a_run_is_finished_only_for_the_same_recipe_and_inputs(tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("one")
+    run = Run(tmp_path / "out", "stage", {"seed": 1, "steps": 2}, [source])
+    assert not run.finished
+    run.begin()
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["status"] == "running"
+    run.finish(counts={"rows": 3}, metrics={"loss": 0.5})
+    again = Run(tmp_path / "out", "stage", {"seed": 1, "steps": 2}, [source])
+    assert again.finished
+    assert again.previous["metrics"] == {"loss": 0.5}
+    assert again.previous["inputs"] == {str(source): sha256(source)}
+    assert not Run(tmp_path / "out", "stage", {"seed": 1, "steps": 3}, [source]).finished
+    source.write_text("two")
+    assert not Run(tmp_path / "out", "stage", {"seed": 1, "steps": 2}, [source]).finished
+
+
+def test_json_is_replaced_whole(tmp_path: Path) -> None:
+    write_json(tmp_path / "deep" / "a.json", {"x": "é"})
+    assert json.loads((tmp_path / "deep" / "a.json").read_text()) == {"x": "é"}
+    assert not list((tmp_path / "deep").glob("*.part"))
