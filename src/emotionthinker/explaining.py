@@ -26,7 +26,6 @@ Audio = str | os.PathLike[str] | npt.ArrayLike
 RATE = 16_000
 MAX_SECONDS = 30.0
 """Length the audio encoder was made for; a longer recording is several utterances and asks for a cut."""
-CLAIM_KEYS = {"text", "feature", "claimed", "measured", "verdict"}
 
 
 class Explainer(Protocol):
@@ -104,7 +103,8 @@ def explain_stream(
     name, samples = _hear(audio, sample_rate, max_seconds)
     speech = activity.speech_mask(samples, RATE)
     anyone_speaks = speech.sum() * activity.FRAME_S >= energy.MIN_SPEECH_S - 1e-9
-    raw, probabilities = "", {}
+    raw, probabilities = "", dict[str, float]()
+    speaker = str(model) if isinstance(model, (str, Path)) else model.name
     with ThreadPoolExecutor(max_workers=1) as aside:
         loading = aside.submit(load_model, model) if anyone_speaks else None
         said = transcript.measure(samples, RATE, speech, text=text, language=language, transcribe=transcribe)
@@ -112,11 +112,11 @@ def explain_stream(
         question = emotion_question(said.text)
         if loading is not None:
             thinker = loading.result()
+            speaker = thinker.name
             for piece in thinker.stream(samples, question):
                 raw += piece
                 yield piece
-            think, answer = split(raw)
-            (probabilities,) = thinker.label_probabilities([samples], [question], [think])
+            (probabilities,) = thinker.label_probabilities([samples], [question], [split(raw)[0]])
         prosody = measuring.result()
     think, answer = split(raw)
     yield Explanation(
@@ -129,7 +129,7 @@ def explain_stream(
         raw=raw,
         prosody=prosody,
         claims=check(think, prosody),
-        model=model_name(model),
+        model=speaker,
     )
 
 
@@ -173,10 +173,6 @@ def load_model(model: str | Path | Explainer) -> Explainer:
 
             _loaded[key] = Thinker.load(key)
         return _loaded[key]
-
-
-def model_name(model: str | Path | Explainer) -> str:
-    return str(model) if isinstance(model, (str, Path)) else model.name
 
 
 def _hear(audio: Audio, sample_rate: int, max_seconds: float) -> tuple[str, Samples]:

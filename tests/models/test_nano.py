@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,16 @@ class TestPretrained:
         ask = [[{"role": "user", "content": "What is the capital of France? One word."}]]
         out = thinker.generate(**encode(processor, ask, [None]), do_sample=False, max_new_tokens=12)
         assert "Paris" in processor.tokenizer.decode(out[0])
+
+    @pytest.mark.real
+    def test_whisper_understands_real_speech(self, nano_home: Path) -> None:
+        shared = os.environ.get("EMOTIONTHINKER_SHARED")
+        if not shared:
+            pytest.skip("set EMOTIONTHINKER_SHARED to the folder with speech/crema_d")
+        from emotionthinker import audio
+
+        samples, rate = audio.load(Path(shared) / "speech/crema_d/1001/1001_IEO_HAP_LO.flac")
+        model, processor = nano.load_whisper(nano_home)
+        inputs = processor(samples, sampling_rate=rate, return_tensors="pt")
+        heard = processor.batch_decode(model.generate(**inputs, language="en"), skip_special_tokens=True)[0]
+        assert "11 o'clock" in heard.lower().replace("eleven", "11")

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from emotionthinker.errors import RecipeError
+from emotionthinker.errors import EmotionThinkerError, RecipeError
 from emotionthinker.perception import build
 from emotionthinker.perception.build import PerceptionRecipe, run
 
@@ -97,3 +98,11 @@ def test_a_process_pool_gives_the_same_corpus(records: Path, whole: Path, tmp_pa
 def test_missing_records_say_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="emotionthinker annotate"):
         run(recipe(tmp_path / "none.jsonl"), tmp_path / "out")
+
+
+def test_missing_vocoder_says_what_to_install(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyworld", None)
+    with pytest.raises(EmotionThinkerError, match="pyworld-prebuilt"):
+        run(recipe(records), tmp_path / "out")
+    summary = run(recipe(records, comparative=0, comparative_test=0), tmp_path / "out")
+    assert (summary["questions"], summary["sequences_tried"]) == (28, 0)

@@ -53,7 +53,7 @@ NANO_PLAN = (
     Rule(r".*audio_tower\..*", "int8"),
     Rule(r".*language_model\..*", "low_rank", rank=48),
 )
-"""About 36 MB for a nano thinker with every weight of tower, projector and LLM changed."""
+"""38 MB for a nano thinker with every weight of tower, projector and LLM changed."""
 
 
 @dataclass(frozen=True)

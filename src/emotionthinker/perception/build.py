@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import Field
 
-from emotionthinker.errors import RecipeError
+from emotionthinker.errors import EmotionThinkerError, RecipeError
 from emotionthinker.perception.questions import Row, attribute_rows, balanced, question_row, transcript_of, wording
 from emotionthinker.perception.sequences import WORDS, build
 from emotionthinker.recipes import Recipe
@@ -66,6 +66,8 @@ def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
     if job.previous and any(job.previous.get(k) != job.manifest[k] for k in ("recipe", "inputs")):
         (out / "sequences.jsonl").unlink(missing_ok=True)
     job.begin()
+    if recipe.comparative or recipe.comparative_test:
+        _check_tools()
     utterances = [u for u in read_jsonl(recipe.records) if u.prosody and u.audio]
     rows = _attributes(utterances, recipe) + _comparatives(utterances, recipe, out)
     _write_lines(out / "questions.jsonl", rows)
@@ -73,6 +75,19 @@ def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
     write_json(out / "summary.json", summary)
     job.finish(counts=summary)
     return summary
+
+
+def _check_tools() -> None:
+    """Say at once, not in a worker, what the sequences need."""
+    try:
+        import python_stretch  # noqa: F401
+        import pyworld  # noqa: F401
+    except ImportError as error:
+        raise EmotionThinkerError(
+            f"comparative sequences need WORLD and Signalsmith Stretch, but: {error}. "
+            "`pip install 'emotionthinker[train]'` brings them (pyworld needs pkg_resources: setuptools below 81, "
+            "or the package pyworld-prebuilt); comparative=0 and comparative_test=0 leave the sequences out"
+        ) from error
 
 
 def _attributes(utterances: list[Utterance], recipe: PerceptionRecipe) -> list[Row]:

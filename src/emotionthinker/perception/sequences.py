@@ -85,7 +85,8 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
     ]
     if failures:
         return result | {"reason": "; ".join(failures)}
-    name = f"{job['id'].replace('/', '_')}.flac"
+    # The order is part of the name: a later run with another recipe never puts another sound under a known label.
+    name = f"{job['id'].replace('/', '_')}_{'-'.join(word for word, _ in steps)}.flac"
     _write_flac(Path(job["folder"]) / name, sequence, rate)
     return result | {
         "accepted": True,

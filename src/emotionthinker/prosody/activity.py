@@ -28,6 +28,7 @@ _NOISE_S = 0.2
 _IGNORE_BELOW_DB = 60.0
 _BRIDGE_S = 0.10
 _BLIP_S = 0.05
+_BLOCK_FRAMES = 6000
 
 
 def frame_power(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
@@ -35,18 +36,26 @@ def frame_power(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
     from scipy.signal import butter, sosfilt
 
     sections = butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos")
-    filtered = sosfilt(sections, samples.astype(np.float64))
-    edges = np.rint(np.arange(math.ceil(len(samples) / sample_rate / FRAME_S - 1e-9) + 1) * FRAME_S * sample_rate)
-    starts = edges[:-1].astype(np.intp)
-    if not len(starts):
-        return np.zeros(0)
-    return np.asarray(np.add.reduceat(np.square(filtered), starts) / (FRAME_S * sample_rate))
+    state = np.zeros((len(sections), 2))
+    frames = math.ceil(len(samples) / sample_rate / FRAME_S - 1e-9)
+    edges = np.rint(np.arange(frames + 1) * FRAME_S * sample_rate).astype(np.intp)
+    sums = np.zeros(frames)
+    for first in range(0, frames, _BLOCK_FRAMES):  # blocks keep an hour of sound from being held four times over
+        last = min(first + _BLOCK_FRAMES, frames)
+        block = samples[edges[first] : edges[last]].astype(np.float64)
+        filtered, state = sosfilt(sections, block, zi=state)
+        sums[first:last] = np.add.reduceat(np.square(filtered), edges[first:last] - edges[first])
+    return sums / (FRAME_S * sample_rate)
 
 
 def frame_levels(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
     """Level of each 10 ms frame in dBFS (full-scale square = 0), smoothed over 30 ms, not under -120."""
-    power = frame_power(samples, sample_rate)
-    return _decibel(np.convolve(np.pad(power, 1), (0.25, 0.5, 0.25), "valid") if len(power) else power)
+    return smoothed_levels(frame_power(samples, sample_rate))
+
+
+def smoothed_levels(power: Floats) -> Floats:
+    """Frame powers as levels in dBFS, smoothed over three frames; beyond either end is silence."""
+    return _decibel(np.convolve(np.pad(power, 1), (0.25, 0.5, 0.25), "valid")) if len(power) else np.zeros(0)
 
 
 def speech_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:

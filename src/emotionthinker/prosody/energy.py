@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from emotionthinker.prosody.activity import FRAME_S, Floats, Mask, frame_levels, frame_power
+from emotionthinker.prosody.activity import FRAME_S, Floats, Mask, frame_power, smoothed_levels
 from emotionthinker.records import Energy
 
 MIN_SPEECH_S = 0.05
@@ -26,7 +26,7 @@ def measure(samples: npt.NDArray[np.float32], sample_rate: int, speech: Mask) ->
         reason = "too_short" if peak > 0 and len(speech) * FRAME_S < MIN_SPEECH_S else "silent"
         return Energy(peak_dbfs=peak_dbfs, reason=reason)
     power = frame_power(samples, sample_rate)
-    levels = frame_levels(samples, sample_rate)
+    levels = smoothed_levels(power)
     active = float(power[speech].mean())
     high, low = np.percentile(levels[speech], [95, 10])
     return Energy(

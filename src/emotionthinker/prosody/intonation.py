@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker.prosody.activity import FRAME_S, Mask, runs
-from emotionthinker.prosody.pitch import MIN_VOICED_S, MIN_VOICED_SHARE, PitchTrack, at_frames, repair_octaves, semitones
+from emotionthinker.prosody.pitch import (
+    MIN_VOICED_S,
+    MIN_VOICED_SHARE,
+    PitchTrack,
+    at_frames,
+    repair_octaves,
+    semitones,
+)
 from emotionthinker.records import Intonation
 
 Floats = npt.NDArray[np.float64]
@@ -57,7 +64,7 @@ def smooth(track: PitchTrack) -> tuple[Floats, Floats]:
     values = np.full(frames, np.nan)
     voiced = f0 > 0
     values[voiced] = semitones(f0[voiced], float(np.median(f0[voiced])))
-    return (np.arange(frames) + 0.5) * FRAME_S, _smooth_islands(values)
+    return (np.arange(frames, dtype=np.float64) + 0.5) * FRAME_S, _smooth_islands(values)
 
 
 def measure(track: PitchTrack, speech: Mask, levels_db: Floats) -> Intonation:
@@ -78,8 +85,8 @@ def measure(track: PitchTrack, speech: Mask, levels_db: Floats) -> Intonation:
     values[voiced] = semitones(f0[voiced], float(np.median(f0[voiced])))
     weights = np.where(voiced, _loudness_weights(levels_db, speech), 0.0)
     contour = _smooth_islands(values)
-    found = fit(np.flatnonzero(voiced) * FRAME_S, contour[voiced], weights[voiced], PITCH_STEP_ST, _PITCH_SPREAD_ST)
-    seconds = (np.flatnonzero(voiced)[-1] - np.flatnonzero(voiced)[0]) * FRAME_S
+    found = fit(_times(voiced), contour[voiced], weights[voiced], PITCH_STEP_ST, _PITCH_SPREAD_ST)
+    seconds = float(np.ptp(_times(voiced)))
     if reason is None and found.confidence < MIN_CONFIDENCE:
         reason = "uncertain"
     return Intonation(
@@ -92,6 +99,10 @@ def measure(track: PitchTrack, speech: Mask, levels_db: Floats) -> Intonation:
         energy_shape=energy,
         reason=reason,
     )
+
+
+def _times(mask: Mask) -> Floats:
+    return np.flatnonzero(mask).astype(np.float64) * FRAME_S
 
 
 def _abstention(voiced: Mask, speech: Mask, track: PitchTrack, repaired: PitchTrack) -> str | None:
@@ -113,9 +124,7 @@ def _energy_shape(speech: Mask, levels_db: Floats) -> str | None:
         return None
     contour = _smooth_islands(np.where(speech, levels_db, np.nan))
     weights = _loudness_weights(levels_db, speech)
-    found = fit(
-        np.flatnonzero(speech) * FRAME_S, contour[speech], weights[speech], ENERGY_STEP_DB, _ENERGY_SPREAD_DB
-    )
+    found = fit(_times(speech), contour[speech], weights[speech], ENERGY_STEP_DB, _ENERGY_SPREAD_DB)
     return found.shape if found.confidence >= MIN_CONFIDENCE else None
 
 

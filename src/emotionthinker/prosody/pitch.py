@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -62,7 +63,7 @@ def _swift(samples: npt.NDArray[np.float32], sample_rate: int) -> PitchTrack:
         samples = np.asarray(soxr.resample(samples, sample_rate, _RATE), np.float32)
     peak = float(np.abs(samples).max()) if len(samples) else 0.0
     if peak < SILENT_PEAK:
-        times = np.arange(max(1, len(samples) // _HOP)) * (_HOP / _RATE)
+        times = np.arange(-(-len(samples) // _HOP), dtype=np.float64) * (_HOP / _RATE)
         return PitchTrack(times, np.zeros(len(times)))
     # The network is not quite free of gain nor of the phase of its frames: a fixed peak, and a frame grid that
     # starts with the sound, make both irrelevant.
@@ -114,7 +115,7 @@ def repair_octaves(track: PitchTrack) -> PitchTrack:
     away_local, away_whole = y - local, y - float(np.median(y))
     bounds = np.concatenate(([0], np.flatnonzero(np.abs(np.diff(y)) > _LEAP_ST) + 1, [len(y)]))
     shift = np.zeros(len(y))
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in itertools.pairwise(bounds):
         joints = [(i, j) for i, j in ((start, start - 1), (end - 1, end)) if 0 <= j < len(y)]
         leaps = [float(y[i] - y[j]) for i, j in joints if abs(times[i] - times[j]) <= _JOINT_S]
         octaves = {round(leap / 12) for leap in leaps}
@@ -139,8 +140,9 @@ def at_frames(track: PitchTrack, frames: int) -> Floats:
     if len(track.times_s) == 1:
         return np.full(frames, track.f0_hz[0])
     before = after - 1
-    nearer = np.where(centres - track.times_s[before] <= track.times_s[after] - centres, before, after)
-    return np.asarray(track.f0_hz[nearer])
+    # Ties go to the earlier frame whatever the rounding, so that a shift of the sound changes nothing.
+    late = centres - track.times_s[before] > track.times_s[after] - centres + 1e-9
+    return np.asarray(track.f0_hz[np.where(late, after, before)])
 
 
 def measure(track: PitchTrack, speech: Mask) -> Pitch:

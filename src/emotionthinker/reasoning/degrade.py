@@ -5,11 +5,11 @@ was reached, which can differ where a text has too few claims, links or sentence
 
 | rating | factual_alignment | interpretative_quality | caption_completeness | fluency_and_structural_clarity |
 |---|---|---|---|---|
-|   | share of checkable claims that are supported (`claims.check`) | links from cue to affect that still stand | share of the gold trace's attributes still mentioned (`claims.read`) | share of words disturbed |
-| 5 | as in the gold trace | all | all | none |
+|   | share of checkable claims that are supported (`claims.check`) | links from cue to affect, and the conclusion, that still stand | share of the gold trace's attributes still mentioned (`claims.read`) | share of words disturbed |
+| 5 | all (as in the gold trace) | all | all | none |
 | 4 | 0.75 and more | 0.6 and more | 0.75 and more | up to 0.12 |
 | 3 | 0.5 to 0.75 | 0.3 to 0.6 | 0.5 to 0.75 | up to 0.3 |
-| 2 | 0.25 to 0.5 | fewer: cues, then a conclusion without reasons | 0.25 to 0.5 | up to 0.6 |
+| 2 | 0.25 to 0.5 | fewer: cues without reasons, or a conclusion without them | 0.25 to 0.5 | up to 0.6 |
 | 1 | less than 0.25 | links and conclusion argue for another emotion | less than 0.25 | more: shuffled sentences, broken off |
 
 Attributes: quote, gender, age, pitch, energy, rate, intonation (style or shape), stress. Order of damage: completeness
@@ -25,7 +25,7 @@ from random import Random
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.reasoning.claims import check, read
 from emotionthinker.reasoning.flipping import falsify, share_supported
-from emotionthinker.reasoning.linking import argue_for, cut_links, find_links, split_sentences
+from emotionthinker.reasoning.linking import argue_for, cut_links, find_links, paragraphs, split_sentences
 from emotionthinker.records import Prosody, Rating
 
 _BANDS = (0.25, 0.5, 0.75)
@@ -85,7 +85,7 @@ def _drop_attributes(think: str, prosody: Prosody, rating: int, rng: Random) -> 
     wanted = attributes(think)
     if rating == 5 or not wanted:
         return think, 1.0
-    *body, last = split_sentences(think)
+    *body, last = paragraphs(think)
     best: list[tuple[str, float]] = []
     miss = 5
     for size in range(len(body) + 1):
@@ -103,15 +103,14 @@ def _drop_attributes(think: str, prosody: Prosody, rating: int, rng: Random) -> 
 
 
 def _damage_links(text: str, emotion: str, rating: int, rng: Random) -> tuple[str, float, int]:
-    links = len(find_links(text))
+    links = len(find_links(text)) + 1  # and the conclusion
     if rating == 1:
         other = rng.choice([name for name in EMOTIONS if name != emotion])
         return argue_for(text, other, rng), 0.0, 1
-    if not links:
-        return text, 0.0, 2
     if rating == 5:
         return text, 1.0, 5
-    reach = {keep: _rate_links(keep / links) for keep in range(links)}
+    fewest = 1 if len(split_sentences(text)) == 1 else 0
+    reach = {keep: _rate_links(keep / links) for keep in range(fewest, links)} or {links: 5}
     keep = min(reach, key=lambda count: (abs(reach[count] - rating), rng.random()))
     return cut_links(text, links - keep, rng), keep / links, reach[keep]
 

@@ -62,7 +62,8 @@ class EndpointWriter:
         yield from concurrently(write, rows, self.recipe.concurrency)
 
     def _write(self, row: Utterance, call: Callable[[str, str], str], model: str) -> tuple[Trace | None, list[str]]:
-        assert row.prosody is not None and row.emotion is not None
+        assert row.prosody is not None
+        assert row.emotion is not None
         trace: Trace | None = None
         wrong: list[str] = []
         for attempt in range(self.recipe.attempts):

@@ -138,9 +138,8 @@ def _rewordings(think: str, claim: Claim, prosody: Prosody) -> list[str]:
         phrase = match.group()
         if phrase not in lexicon().values:
             continue
-        others = {other for group in _FORMS if phrase in group for other in group} or set(
-            _BY_FEATURE.get(claim.feature, ())
-        )
+        same_form = {other for group in _FORMS if phrase in group for other in group}
+        others = same_form or set(_BY_FEATURE.get(claim.feature, ()))
         rewordings += [
             think[: match.start()] + other + think[match.end() :] for other in sorted(others) if other != phrase
         ]

@@ -10,19 +10,17 @@ from emotionthinker.reasoning.affect import affects
 from emotionthinker.reasoning.reading import read
 
 _VERBS = (
-    r"suggest(?:s|ing)?|point(?:s|ing)? to|hint(?:s|ing)? at|go(?:es)? with|speak(?:s)? for|fits?|suits?|indicat(?:es|ing)|"
-    r"convey(?:s|ing)?|impl(?:ies|ying)|signal(?:s|ing)?|reflect(?:s|ing)?|reveal(?:s|ing)?|show(?:s|ing)?|"
-    r"reinforc(?:es|ing)|agrees with|leaves room for|stands? for"
+    r"suggest(?:s|ing)?|point(?:s|ing)? to|hint(?:s|ing)? at|go(?:es)? with|speak(?:s)? for|fits?|suits?|"
+    r"indicat(?:es|ing)|convey(?:s|ing)?|impl(?:ies|ying)|signal(?:s|ing)?|reflect(?:s|ing)?|reveal(?:s|ing)?|"
+    r"show(?:s|ing)?|reinforc(?:es|ing)|agrees with|leaves room for|speak against|stands? for"
 )
 _MODAL = r"(?:(?:may|might|could|can|seems? to|would|does not|also|often|further|clearly|likely|thereby)\s+)*"
-_LINK = re.compile(
-    rf"(?P<join>,\s+(?:which|and that|and this)\s+|[;.]\s+(?:this|that)\s+|,\s+(?={_VERBS}))(?P<verb>{_MODAL}(?:{_VERBS}))\s+"
-    r"(?P<affect>[^.;]+)"
-    r"|(?P<join2>,\s+(?:a sign of|so it sounds like|as if)\s+)(?P<affect2>[^.;]+)"
-    r"|(?P<join3>[,;]\s+(?:but here this can be read as|which can also come from|yet that can also mean|this can still be|"
-    r"that may still be|which does not speak against)\s+)(?P<affect3>[^.;]+)",
-    re.I,
+_STARTS = rf",\s+(?:which|and that|and this)\s+|[;.]\s+(?:this|that)\s+|,\s+(?={_VERBS})"
+_IDIOMS = (
+    r",\s+(?:a sign of|so it sounds like)|[,;]\s+(?:but here this can be read as|which can also come from|"
+    r"yet that can also mean|this can still be|that may still be)"
 )
+_LINK = re.compile(rf"(?:(?:{_STARTS}){_MODAL}(?:{_VERBS})|{_IDIOMS})\s+(?P<affect>[^.;]+)", re.I)
 
 
 @dataclass(frozen=True)
@@ -39,18 +37,20 @@ def find_links(think: str) -> list[Link]:
     spans = [(claim.start, claim.end) for claim in read(think)]
     links = []
     for match in _LINK.finditer(think):
-        group = next(name for name in ("affect", "affect2", "affect3") if match[name] is not None)
-        affect = match.span(group)
+        affect = match.span("affect")
         if not any(start < match.end() and match.start() < end for start, end in spans):
             links.append(Link(match.start(), match.end(), affect))
     return links
 
 
 def cut_links(think: str, count: int, rng: Random) -> str:
-    """The text without `count` of its links, drawn at random."""
+    """The text without `count` of its links, drawn at random; the last sentence, the conclusion, counts as a link."""
     links = find_links(think)
-    for link in sorted(rng.sample(links, min(count, len(links))), key=lambda link: -link.start):
+    chosen = rng.sample([*links, None], min(count, len(links) + 1))
+    for link in sorted((link for link in chosen if link), key=lambda link: -link.start):
         think = think[: link.start] + think[link.end :]
+    if None in chosen:
+        think = " ".join(split_sentences(think)[:-1])
     return _tidy(think)
 
 
@@ -70,6 +70,17 @@ def split_sentences(think: str) -> list[str]:
     starts = [0, *cuts]
     ends = [*cuts, len(think)]
     return [s for s in (think[a:b].strip() for a, b in zip(starts, ends, strict=True)) if s]
+
+
+def paragraphs(think: str) -> list[str]:
+    """Sentences, where one that leans on the sentence before it ("This suggests ...") stays with it."""
+    joined: list[str] = []
+    for sentence in split_sentences(think):
+        if joined and re.match(r"(?:This|That)\b", sentence):
+            joined[-1] += f" {sentence}"
+        else:
+            joined.append(sentence)
+    return joined
 
 
 def _tidy(text: str) -> str:

@@ -87,10 +87,11 @@ SHAPE_CLAUSES = {
 }
 STYLE_SHAPE = ("{style}, and {shape}", "{style} and {shape}", "{style}, while {shape}")
 FUNCTION_WORDS = frozenset(
-    "a an the i you he she it we they me him her us them my your his its our their this that these those is am are was "
-    "were be been do does did have has had will would can could to of in on at by for with from and or but not so as if "
-    "der die das den dem des ein eine einen einem einer ich du er sie es wir ihr mir mich ihm ihn ihnen sich ist sind "
-    "war wird habe hat hatte zu in im an am auf von mit bei und oder aber nicht so wie dass da dann jetzt denn es".split()
+    "a an the i you he she it we they me him her us them my your his its our their this that these those is am are "
+    "was were be been do does did have has had will would can could to of in on at by for with from and or but not so "
+    "as if der die das den dem des ein eine einen einem einer ich du er sie es wir ihr mir mich ihm ihn ihnen sich ist "
+    "sind war wird habe hat hatte zu in im an am auf von mit bei und oder aber nicht so wie dass da dann jetzt "
+    "denn es".split()
 )
 """Words that nobody stresses without a reason the acoustics cannot show."""
 STRESS_CLAUSES = (

@@ -17,7 +17,8 @@ from emotionthinker.reasoning.vocabulary import AGE_PHRASES, GENDER_NOUNS, UNIVE
 
 _REACH = 8  # tokens a predicate may stand away from its subject
 _NEGATION_REACH = 5
-_FOLLOWING_NOUNS = frozenset("quality way throughout here again enough now tone style there right".split())
+_ELLIPSIS = ("but", "yet", "though")
+_FOLLOWING_NOUNS = frozenset("quality way throughout here again enough now style there right before".split())
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,29 @@ def _describe(tokens: list[Token]) -> list[_Found]:
         if token.kind != "value" or _elsewhere(tokens, i):
             continue
         value = value_of(token)
-        described = _right(tokens, i, value) or _left(tokens, i, value)
+        attributive = None if _predicates(tokens, i) else _right(tokens, i, value)
+        described = _left(tokens, i, value) if attributive is None else attributive
         if not described and value.alone:
             feature = next(iter(value.accepts))
             described = [(feature, (token.start, token.end), (token.start, token.end))]
-        found += [_claim(tokens, i, value, clause, *target) for target in described]
+        claims = [_claim(tokens, i, value, clause, *target) for target in described]
+        if found and len(claims) == 1 and _ranges(tokens, i, found[-1], claims[0]):
+            claims = [_union(found.pop(), claims[0])]
+        found += claims
     return found
+
+
+def _ranges(tokens: list[Token], i: int, first: _Found, second: _Found) -> bool:
+    """True for the "low to normal" of one feature."""
+    joined = i >= 2 and tokens[i - 1].text == "to" and tokens[i - 2].end == first.core[1]
+    return joined and first.feature == second.feature and not second.negated
+
+
+def _union(first: _Found, second: _Found) -> _Found:
+    accepts = first.accepts | second.accepts
+    claimed = "/".join(word for word in UNIVERSE[first.feature] if word in accepts)
+    span = (min(first.span[0], second.span[0]), max(first.span[1], second.span[1]))
+    return replace(first, accepts=accepts, claimed=claimed, core=(first.core[0], second.core[1]), span=span)
 
 
 def _claim(
@@ -120,33 +138,51 @@ def _feature(value: Value, anchor: str) -> str | None:
 _Target = tuple[str, tuple[int, int], tuple[int, int]]
 
 
-def _right(tokens: list[Token], i: int, value: Value) -> list[_Target]:
-    """ "low pitch", "low and heavy pitch", "low levels of energy", "low pitch and energy"."""
-    moves = "shape" in value.accepts or value.comparative
+def _predicates(tokens: list[Token], i: int) -> bool:
+    """True for the "low" of "the pitch is low, normal energy ...": what follows the comma is something else."""
+    if i + 1 >= len(tokens) or tokens[i + 1].kind != "comma":
+        return False
+    j = i - 1
+    while j >= 0 and tokens[j].kind in ("filler", "copula"):
+        j -= 1
+    return 0 <= j < i - 1 and tokens[j].kind == "anchor" and tokens[j + 1].kind == "copula"
+
+
+def _right(tokens: list[Token], i: int, value: Value) -> list[_Target] | None:
+    """ "low pitch", "low and heavy pitch", "low levels of energy", "low pitch and energy".
+
+    `None`: nothing follows that the word could belong to; an empty list: it belongs to something it cannot describe.
+    """
+    moves = "shape" in value.accepts or value.comparative  # "a rise in pitch"
     unknown = 0
     for j in range(i + 1, min(i + 1 + _REACH, len(tokens))):
         token, before = tokens[j], tokens[j - 1]
         if token.kind == "anchor":
-            if before.kind in ("conjunction", "comma", "determiner") and not (moves and tokens[i + 1].text == "in"):
-                return []
-            feature = None if lexicon().anchors[token.text].verb else _feature(value, token.text)
+            inside = moves and tokens[i + 1].text == "in"
+            if lexicon().anchors[token.text].verb:
+                return None
+            if before.kind in ("conjunction", "comma", "determiner") and not inside:
+                return None
+            feature = _feature(value, token.text)
             if feature is None:
                 return []
             core = (tokens[i].start, tokens[i].end)
             return [(feature, core, (core[0], token.end)), *_right_siblings(tokens, j, value)]
-        if token.kind == "other":
-            unknown += 1
-            if unknown > 1:
-                return []
-        elif (
-            (token.text == "of" and before.text in ("level", "levels", "degree", "amount"))
-            or (token.text == "in" and j == i + 1 and moves)
-            or (token.kind == "determiner" and before.text == "in" and moves)
-        ):
-            continue
-        elif token.kind not in ("value", "filler", "conjunction", "comma"):
-            return []
-    return []
+        unknown += token.kind == "other"
+        if unknown > 1 or not _joins(token, before, moves and j == i + 1, moves):
+            return None
+    return None
+
+
+def _joins(token: Token, before: Token, first: bool, moves: bool) -> bool:
+    """True for what may stand between a describing word and the noun after it."""
+    if token.text == "of":
+        return before.text in ("level", "levels", "degree", "amount")
+    if token.text == "in":
+        return first
+    if token.kind == "determiner":
+        return moves and before.text == "in"
+    return token.kind in ("other", "value", "filler", "conjunction", "comma")
 
 
 def _right_siblings(tokens: list[Token], at: int, value: Value) -> list[_Target]:
@@ -178,28 +214,37 @@ def _described(tokens: list[Token], j: int) -> bool:
 
 
 def _left(tokens: list[Token], i: int, value: Value) -> list[_Target]:
-    """ "the pitch is low", "the pace slow", "pitch and energy both stay high"."""
+    """ "the pitch is low", "the pace slow", "the energy of the speech is high", "pitch and energy both stay high"."""
     after = tokens[i + 1] if i + 1 < len(tokens) else None
     if after and after.kind == "other" and not after.text.endswith("ly") and after.text not in _FOLLOWING_NOUNS:
         return []  # "a low mood": the word describes something that is not sound
+    core = (tokens[i].start, tokens[i].end)
     unknown = 0
     for j in range(i - 1, max(i - 1 - _REACH, -1), -1):
         token = tokens[j]
-        if token.kind in ("break", "elsewhere", "quoted"):
-            return []
         unknown += token.kind == "other"
-        if unknown > 2:
+        if token.text in _ELLIPSIS and all(t.kind in ("filler", "copula", "value") for t in tokens[j + 1 : i]):
+            continue  # "loud but fast"
+        if token.kind in ("break", "elsewhere", "quoted") or unknown > 2:
             return []
         if token.kind != "anchor":
             continue
-        feature = _feature(value, token.text)
-        if feature is None:
-            if lexicon().anchors[token.text].general:
-                continue
+        owner = _owner(tokens, j)
+        feature = _feature(value, tokens[owner].text)
+        if feature is not None:
+            return [(feature, core, (tokens[owner].start, core[1])), *_left_siblings(tokens, owner, value)]
+        if not lexicon().anchors[token.text].general:
             return []
-        core = (tokens[i].start, tokens[i].end)
-        return [(feature, core, (token.start, core[1])), *_left_siblings(tokens, j, value)]
     return []
+
+
+def _owner(tokens: list[Token], j: int) -> int:
+    """The "energy" of "the energy of the speech": what a general word only qualifies."""
+    k = j - 1
+    while k > 0 and tokens[k].kind == "determiner":
+        k -= 1
+    of = k > 0 and tokens[k].text in ("of", "in") and tokens[k - 1].kind == "anchor"
+    return k - 1 if of and lexicon().anchors[tokens[j].text].general else j
 
 
 def _left_siblings(tokens: list[Token], at: int, value: Value) -> list[_Target]:
@@ -225,9 +270,9 @@ def _attributed(tokens: list[Token], j: int) -> bool:
 
 
 def _elsewhere(tokens: list[Token], i: int) -> bool:
-    """True when the clause so far speaks of other recordings or of what might have been."""
+    """True when the words before, back to the last comma, speak of other recordings or of what might have been."""
     for token in reversed(tokens[:i]):
-        if token.kind == "break":
+        if token.kind in ("break", "comma"):
             return False
         if token.kind == "elsewhere":
             return True
@@ -238,7 +283,9 @@ def _negated(tokens: list[Token], i: int) -> bool:
     for token in reversed(tokens[max(0, i - _NEGATION_REACH) : i]):
         if token.kind == "negation":
             return True
-        if token.kind in ("break", "additive", "anchor", "comma"):
+        if token.kind in ("break", "additive", "comma") or token.text == "and":
+            return False
+        if token.kind == "anchor" and not lexicon().anchors[token.text].verb:
             return False
     return False
 
@@ -325,7 +372,7 @@ def _read_speaker(think: str, masked: str) -> list[ReadClaim]:
         if last and last.accepts and claim.accepts and " or " in masked[last.end : claim.start][:20]:
             claims[-1] = replace(
                 last,
-                claimed=f"{last.claimed}|{claim.claimed}",
+                claimed="|".join(group for group in UNIVERSE["age"] if group in last.accepts | claim.accepts),
                 accepts=last.accepts | claim.accepts,
                 text=think[last.start : claim.end],
                 end=claim.end,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
@@ -21,7 +22,7 @@ def diversity(texts: list[str]) -> dict[str, Any]:
     words = [re.findall(r"[\w'-]+", text.lower()) for text in texts]
     plain = [re.sub(r'"[^"]*"', '"…"', text) for text in texts]
     sentences = [s for text in plain for s in re.split(r"(?<=[.!?])\s+", text) if s]
-    pairs = [pair for text in words for pair in zip(text, text[1:], strict=False)]
+    pairs = [pair for text in words for pair in pairwise(text)]
     flat = [word for text in words for word in text]
     blocks = [flat[i : i + 1000] for i in range(0, len(flat) - 999, 1000)]
     return {
@@ -34,9 +35,7 @@ def diversity(texts: list[str]) -> dict[str, Any]:
         "vocabulary": len(set(flat)),
         "distinct_1": round(len(set(flat)) / max(1, len(flat)), 4),
         "distinct_2": round(len(set(pairs)) / max(1, len(pairs)), 4),
-        "distinct_2_per_1000": round(fmean(len(set(zip(b, b[1:], strict=False))) / 999 for b in blocks), 4)
-        if blocks
-        else None,
+        "distinct_2_per_1000": round(fmean(len(set(pairwise(b))) / 999 for b in blocks), 4) if blocks else None,
         "sentences": len(sentences),
         "unique_sentences": len(set(sentences)),
         "most_common_sentences": Counter(sentences).most_common(5),

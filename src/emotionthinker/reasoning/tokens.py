@@ -38,7 +38,9 @@ def tokens_of(masked: str) -> list[Token]:
         else:
             if char in ",/":
                 tokens.append(Token(char, "comma", at, at + 1))
-            elif char in ".!?;:()\n—–§*":
+            elif char == ":":  # "Pitch: high."
+                tokens.append(Token(char, "copula", at, at + 1))
+            elif char in ".!?;()\n—–§*":
                 tokens.append(Token(char, "quoted" if char == "§" else "break", at, at + 1))
             at += 1
     return _resolve_level(tokens)

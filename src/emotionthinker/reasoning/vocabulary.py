@@ -89,7 +89,7 @@ _SPEAKING = (
 )
 
 _VERTICAL = {
-    "low, lowered, reduced, lower end, low end, low side, lower side, low range, lower part, decreased, low-key": (
+    "low, lowered, reduced, lower end, low end, low side, lower side, low range, lower part, decreased": (
         "low",
         "slow",
     ),
@@ -105,7 +105,7 @@ _ONE = [
     ("deep, deep-pitched", (("pitch", "low"),), False),
     ("low-pitched, deep voice, deep-voiced, low voice", (("pitch", "low"),), True),
     ("high-pitched, high voice, shrill, piercing, squeaky", (("pitch", "high"),), True),
-    ("soft, weak, faint, feeble, hushed, quiet", (("energy", "low"),), False),
+    ("soft, weak, faint, feeble, hushed, quiet, low-key", (("energy", "low"),), False),
     ("softly, quietly, faintly, under her breath, under his breath, soft-spoken, lacks energy, lacking energy, "
      "lack of energy, little energy, lacks volume, little volume, little vocal effort", (("energy", "low"),), True),
     ("strong, powerful, forceful, energetic, vigorous, booming", (("energy", "high"),), False),
@@ -114,14 +114,15 @@ _ONE = [
      "full of energy, a lot of energy, much energy, great energy", (("energy", "high"),), True),
     ("slow, sluggish, drawn-out, dragging, drawn out, leisurely, slow side, slow end", (("rate", "slow"),), False),
     ("slowly, sluggishly, takes time over each word", (("rate", "slow"),), True),
-    ("fast, quick, rapid, hurried, rushed, brisk, hasty, speedy, swift, fast side, fast end", (("rate", "fast"),), False),
+    ("fast, quick, rapid, hurried, rushed, brisk, hasty, speedy, swift, fast side, fast end",
+     (("rate", "fast"),), False),
     ("quickly, rapidly, hurriedly, hastily, briskly, swiftly, fast-paced, quick-paced", (("rate", "fast"),), True),
     ("slow-paced", (("rate", "slow"),), True),
     ("unhurried, unrushed, relaxed pace, relaxed pacing, calm pace, calm pacing", (("rate", "slow normal"),), True),
     ("flat, toneless, constant", (("style", "flat"),), False),
     ("monotone, monotonous, monotonously, in a monotone, hardly varies, barely varies, barely moves, hardly moves, "
      "little variation, little movement, narrow range, narrow pitch range, small pitch range, small range, "
-     "without much variation, little pitch variation, not much variation, lacks variation, little modulation, "
+     "without much variation, little pitch variation, not much variation, lacks variation, little modulation, lack of variation, lack of modulation, "
      "limited range, limited pitch range, little inflection", (("style", "flat"),), True),
     ("narrow, limited, compressed, restricted", (("style", "flat"),), False),
     ("steady, even, stable, uniform", (("style", "flat moderate"),), False),
@@ -142,8 +143,10 @@ _ONE = [
     ("rising, rises, rise, climbs, climbing, goes up, ascending, upward, ascends, moves up, moves upward, "
      "glides up", (("shape", "rising"), ("energy_shape", "rising")), False),
     ("falling, falls, fall, drops, dropping, goes down, descending, downward, descends, moves down, moves downward, "
-     "sinks, sinking, glides down, declining, declines, decline", (("shape", "falling"), ("energy_shape", "falling")), False),
-    ("stays on one level, no rise or fall, no rises or falls, neither rises nor falls, stays in one place", (("shape", "level"), ("energy_shape", "level")), False),
+     "sinks, sinking, glides down, declining, declines, decline",
+     (("shape", "falling"), ("energy_shape", "falling")), False),
+    ("stays on one level, no rise or fall, no rises or falls, neither rises nor falls, stays in one place",
+     (("shape", "level"), ("energy_shape", "level")), False),
 ]  # fmt: skip
 
 _COMPARATIVE = {
@@ -166,16 +169,17 @@ _ROLES = {
     "instead of, far from, free of, isn't, doesn't, don't, aren't, wasn't, cannot, can't, rules out, ruling out, none",
     "additive": "not only, not just, not merely, no longer, no matter, no doubt, nothing but",
     "conjunction": "and, or, &, as well as, along with, together with, then, plus",
-    "elsewhere": "in contrast to, in contrast with, unlike, compared to, compared with, as opposed to, associated with, "
-    "typical of, would, if, were it, one would expect, might expect, expected of, usually comes with, contrary to",
+    "elsewhere": "in contrast to, in contrast with, unlike, compared to, compared with, as opposed to, "
+    "associated with, typical of, would, if, were it, one would expect, might expect, expected of, "
+    "usually comes with, contrary to",
     "determiner": "the, a, an, this, that, her, his, their, its, your, my, our, both, each, any, some",
-    "copula": "is, are, was, were, be, being, been, stays, stay, remains, remain, sounds, sound, seems, seem, sits, sit, "
-    "lies, appears, feels, keeps, keep, stays on, has, have, having, with, at, in, on, of, for, to, from, into, by, as, "
-    "which, who, what, when, so, she, he, they, we, you, i, moves, goes, runs, comes, shows, uses, does, do, it",
+    "copula": "is, are, was, were, be, being, been, stays, stay, remains, remain, sounds, sound, seems, seem, sits, "
+    "sit, lies, appears, feels, keeps, keep, stays on, has, have, having, with, at, in, on, of, for, to, from, into, "
+    "by, as, which, who, what, when, so, she, he, they, we, you, i, moves, goes, runs, comes, shows, uses, does, do, it",
     "filler": "level, levels, very, quite, rather, fairly, notably, clearly, slightly, somewhat, really, relatively, "
     "noticeably, particularly, remarkably, especially, a bit, a little, more or less, pretty, too, so much, just, "
     "only, overall, kind of, sort of, distinctly, markedly, perfectly, about, almost, mostly, generally, plainly, "
-    "probably, perhaps, maybe, considered, perceived, described, also, still, all, same, decidedly, unusually, overly",
+    "probably, perhaps, maybe, considered, perceived, described, also, still, all, same, decidedly, unusually, overly, than",
     "break": "but, although, though, even though, even if, while, whereas, yet, however, because, since, despite, "
     "in spite of, suggesting, suggests, which suggests, whilst",
     "usual": "than usual, than normal, than average, than expected, than is usual, above average, below average, "

@@ -21,6 +21,8 @@ _REASONS = {
     "silent": "no speech heard",
     "no_transcript": "no transcript",
     "no_words": "no words",
+    "no_recogniser": "the recogniser is not installed",
+    "unintelligible": "no words understood",
 }
 
 
@@ -164,6 +166,8 @@ def tally(claims: Sequence[Claim]) -> str:
         return "The reasoning makes no acoustic claim."
     left = counts["not_checkable"]
     rest = f"; {left} cannot be checked" if left else ""
+    if not checkable and left == 1:
+        return "The one acoustic claim cannot be checked."
     if not checkable:
         return f"None of its {len(claims)} acoustic claims can be checked."
     return f"{counts['supported']} of {checkable} checked claims agree with the measurement{rest}."

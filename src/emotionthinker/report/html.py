@@ -241,8 +241,8 @@ def _claims(explanation: Explanation) -> str:
         )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Verdict", "Said", "Claim", "Measured"))
     return (
-        f'<div class="table"><table class="claims"><caption>Claims against measurement</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
+        '<div class="table"><table class="claims"><caption>Claims against measurement</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 

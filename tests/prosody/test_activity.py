@@ -1,0 +1,121 @@
+"""Voice activity: where the sound is, whatever its gain and surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emotionthinker.prosody import activity
+
+RATE = 16000
+Speech = Callable[..., np.ndarray]
+
+
+def noise(seconds: float, rms: float, seed: int = 0) -> np.ndarray:
+    return (rms * np.random.default_rng(seed).standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+def bursts(*spans: tuple[float, float], seconds: float = 2.0, rms: float = 0.1) -> np.ndarray:
+    """Bursts of noise at the (start, end) spans, digital silence elsewhere."""
+    samples = noise(seconds, rms)
+    inside = np.zeros(len(samples), bool)
+    for start, end in spans:
+        inside[round(start * RATE) : round(end * RATE)] = True
+    return np.where(inside, samples, 0).astype(np.float32)
+
+
+def found(samples: np.ndarray) -> list[tuple[float, float]]:
+    return activity.segments(activity.speech_mask(samples, RATE))
+
+
+def test_finds_the_spoken_part() -> None:
+    assert found(bursts((0.5, 1.2))) == [pytest.approx((0.5, 1.2), abs=0.021)]
+
+
+def test_one_value_per_10_ms_frame_begun() -> None:
+    assert len(activity.speech_mask(np.zeros(RATE + 1, np.float32), RATE)) == 101
+    assert len(activity.speech_mask(np.zeros(44100, np.float32), 44100)) == 100
+    assert len(activity.speech_mask(np.zeros(0, np.float32), RATE)) == 0
+
+
+@pytest.mark.parametrize(("gap", "segments"), [(0.06, 1), (0.2, 2)])
+def test_closures_are_bridged_and_pauses_are_not(gap: float, segments: int) -> None:
+    assert len(found(bursts((0.3, 0.8), (0.8 + gap, 1.6)))) == segments
+
+
+def test_clicks_are_dropped() -> None:
+    assert found(bursts((0.2, 0.21), (0.8, 1.5))) == [pytest.approx((0.8, 1.5), abs=0.021)]
+
+
+def test_speech_over_steady_noise_is_found() -> None:
+    samples = bursts((0.8, 1.6), seconds=2.4) + noise(2.4, 0.01, seed=1)
+    assert found(samples) == [pytest.approx((0.8, 1.6), abs=0.031)]
+
+
+@pytest.mark.parametrize("seconds", [0.05, 1.0])
+def test_steady_sound_is_active_throughout(seconds: float) -> None:
+    assert activity.speech_mask(noise(seconds, 0.1), RATE).all()
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.3])
+def test_silence_and_constant_offset_hold_no_speech(offset: float) -> None:
+    assert not activity.speech_mask(np.full(RATE, offset, np.float32), RATE).any()
+
+
+def test_an_offset_and_hum_change_nothing(speech: Speech) -> None:
+    clip = speech(seconds=1.5)
+    hum = 0.02 * np.sin(2 * np.pi * 10 * np.arange(len(clip)) / RATE)
+    plain, shifted = activity.speech_mask(clip, RATE), activity.speech_mask((clip + 0.2 + hum).astype(np.float32), RATE)
+    assert np.mean(plain[10:] == shifted[10:]) > 0.97
+
+
+@given(gain_db=st.floats(-40, 9), seed=st.integers(0, 5))
+@settings(max_examples=25, deadline=None)
+def test_unchanged_by_gain(speech: Speech, gain_db: float, seed: int) -> None:
+    clip = speech(seconds=1.0, seed=seed)
+    louder = (clip * 10 ** (gain_db / 20)).astype(np.float32)
+    assert np.array_equal(activity.speech_mask(clip, RATE), activity.speech_mask(louder, RATE))
+
+
+@given(before=st.integers(0, 150), after=st.integers(0, 150), seed=st.integers(0, 5))
+@settings(max_examples=25, deadline=None)
+def test_moves_with_the_sound_when_silence_surrounds_it(speech: Speech, before: int, after: int, seed: int) -> None:
+    clip = speech(seconds=1.0, seed=seed)
+    padded = np.pad(clip, (before * 160, after * 160))
+    inside = activity.speech_mask(padded, RATE)
+    assert np.array_equal(inside[before : before + 100], activity.speech_mask(clip, RATE))
+    assert not inside[:before].any()
+    assert not inside[before + 100 :].any()
+
+
+def test_quiet_room_noise_around_it_changes_nothing(speech: Speech) -> None:
+    clip = speech(seconds=1.0)
+    padded = np.concatenate([noise(1.0, 2e-5), clip, noise(1.0, 2e-5, seed=1)])
+    assert np.array_equal(activity.speech_mask(padded, RATE)[100:200], activity.speech_mask(clip, RATE))
+
+
+def test_blocks_are_seamless(speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = speech(seconds=1.0)
+    whole = activity.frame_power(clip, RATE)
+    monkeypatch.setattr(activity, "_BLOCK_FRAMES", 7)
+    np.testing.assert_allclose(activity.frame_power(clip, RATE), whole, rtol=1e-9)
+
+
+def test_levels_are_decibels_of_full_scale() -> None:
+    time = np.arange(RATE) / RATE
+    tone = (0.1 * np.sqrt(2) * np.sin(2 * np.pi * 1000 * time)).astype(np.float32)
+    assert activity.frame_levels(tone, RATE)[5:-5] == pytest.approx(-20.0, abs=0.05)
+    assert activity.frame_levels(np.zeros(RATE, np.float32), RATE) == pytest.approx(activity.FLOOR_DBFS)
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_segments_rebuild_the_mask(values: list[bool]) -> None:
+    mask = np.array(values, bool)
+    rebuilt = np.zeros_like(mask)
+    for start, end in activity.segments(mask):
+        rebuilt[round(start * 100) : round(end * 100)] = True
+    assert np.array_equal(mask, rebuilt)

@@ -1,0 +1,81 @@
+"""Energy of the active speech."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emotionthinker.prosody import activity, energy
+from emotionthinker.records import Energy
+
+RATE = 16000
+Speech = Callable[..., np.ndarray]
+
+
+def measured(samples: np.ndarray) -> Energy:
+    samples = samples.astype(np.float32)
+    return energy.measure(samples, RATE, activity.speech_mask(samples, RATE))
+
+
+def tone(seconds: float, rms: float) -> np.ndarray:
+    return rms * np.sqrt(2) * np.sin(2 * np.pi * 500 * np.arange(round(seconds * RATE)) / RATE)
+
+
+def test_level_and_peak_of_a_tone() -> None:
+    found = measured(tone(1.0, 0.05))
+    assert found.active_dbfs == pytest.approx(20 * np.log10(0.05), abs=0.1)
+    assert found.peak_dbfs == pytest.approx(20 * np.log10(0.05 * np.sqrt(2)), abs=0.05)
+    assert found.reason is None
+
+
+def test_pauses_do_not_count() -> None:
+    pause = np.zeros(RATE)
+    with_pauses = np.concatenate([tone(0.5, 0.1), pause, tone(0.5, 0.1), pause])
+    assert measured(with_pauses).active_dbfs == pytest.approx(measured(tone(1.0, 0.1)).active_dbfs, abs=0.3)
+
+
+def test_dynamic_range_grows_with_the_difference() -> None:
+    loud, soft = tone(0.5, 0.2), tone(0.5, 0.05)
+    found = measured(np.concatenate([loud, soft]))
+    assert found.dynamic_range_db == pytest.approx(12.0, abs=0.5)
+
+
+@pytest.mark.parametrize("snr", [10, 20, 30])
+def test_snr(snr: float) -> None:
+    noise = np.random.default_rng(0).standard_normal(3 * RATE) * 0.1 * 10 ** (-snr / 20)
+    found = measured(np.concatenate([np.zeros(RATE), tone(1.0, 0.1), np.zeros(RATE)]) + noise)
+    assert found.snr_db == pytest.approx(snr, abs=1.0)
+
+
+def test_no_snr_without_noise() -> None:
+    assert measured(np.concatenate([np.zeros(RATE), tone(1.0, 0.1)])).snr_db is None
+
+
+@pytest.mark.parametrize(("samples", "reason"), [(np.zeros(RATE), "silent"), (tone(0.03, 0.1), "too_short")])
+def test_reasons(samples: np.ndarray, reason: str) -> None:
+    found = measured(samples)
+    assert found.reason == reason
+    assert found.active_dbfs is found.dynamic_range_db is found.snr_db is None
+
+
+@given(gain_db=st.floats(-30, 6), seed=st.integers(0, 3))
+@settings(max_examples=20, deadline=None)
+def test_gain_moves_levels_and_nothing_else(speech: Speech, gain_db: float, seed: int) -> None:
+    clip = speech(seconds=1.0, seed=seed)
+    plain, louder = measured(clip), measured(clip * 10 ** (gain_db / 20))
+    assert louder.active_dbfs == pytest.approx(plain.active_dbfs + gain_db, abs=0.03)
+    assert louder.peak_dbfs == pytest.approx(plain.peak_dbfs + gain_db, abs=0.03)
+    assert louder.dynamic_range_db == pytest.approx(plain.dynamic_range_db, abs=0.03)
+
+
+@pytest.mark.parametrize("pad", [160, 16000, 16037])
+def test_unchanged_by_silence_around(speech: Speech, pad: int) -> None:
+    clip = speech(seconds=1.0)
+    plain, padded = measured(clip), measured(np.pad(clip, pad))
+    exact = pad % 160 == 0
+    assert padded.active_dbfs == pytest.approx(plain.active_dbfs, abs=0 if exact else 0.3)
+    assert padded.dynamic_range_db == pytest.approx(plain.dynamic_range_db, abs=0 if exact else 2.0)

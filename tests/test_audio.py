@@ -1,0 +1,220 @@
+"""Every kind of sound file and array gets float32 mono at 16 kHz or a typed error."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emotionthinker import audio
+from emotionthinker.errors import AudioError
+
+
+def tone(seconds: float, rate: int, hz: float = 440.0) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)
+
+
+def level_of(samples: np.ndarray, hz: float) -> float:
+    """Amplitude at `hz` in the middle half (edges ring)."""
+    middle = samples[len(samples) // 4 : len(samples) * 3 // 4]
+    wave = np.exp(-2j * np.pi * hz * np.arange(len(middle)) / audio.SAMPLE_RATE)
+    return float(2 * abs(np.mean(middle * wave * np.hanning(len(middle)))) / np.hanning(len(middle)).mean())
+
+
+def kind(call: object, *args: object, **kwargs: object) -> str:
+    with pytest.raises(AudioError) as caught:
+        call(*args, **kwargs)  # type: ignore[operator]
+    assert str(caught.value)
+    return caught.value.kind
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (44100, 2), (8000, 1), (48000, 2)])
+def test_any_format_rate_and_channels(tmp_path: Path, suffix: str, rate: int, channels: int) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    soundfile.write(path, np.tile(tone(1.0, rate)[:, None], (1, channels)), rate)
+    samples, sample_rate = audio.load(path)
+    assert sample_rate == audio.SAMPLE_RATE
+    assert samples.dtype == np.float32
+    assert samples.ndim == 1
+    assert len(samples) / sample_rate == pytest.approx(1.0, abs=0.12 if suffix == "mp3" else 0.002)
+    assert level_of(samples, 440.0) == pytest.approx(0.5, rel=0.03)
+
+
+def test_many_channels_are_averaged(tmp_path: Path) -> None:
+    path = tmp_path / "six.wav"
+    channels = np.stack([np.full(1600, value) for value in (0.6, 0.0, 0.3, 0.0, 0.3, 0.0)], axis=1)
+    soundfile.write(path, channels, 16000, subtype="FLOAT")
+    assert audio.load(path)[0] == pytest.approx(0.2, abs=1e-6)
+
+
+def test_resampling_across_blocks_is_seamless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "clip.wav"
+    wave = tone(1.0, 44100)
+    soundfile.write(path, wave, 44100, subtype="FLOAT")
+    whole = audio.check(wave, 44100)
+    monkeypatch.setattr(audio, "_BLOCK_FRAMES", 1000)
+    np.testing.assert_allclose(audio.load(path)[0], whole, atol=1e-6)
+
+
+def test_resampling_keeps_time() -> None:
+    click = np.zeros(48000)
+    click[24000] = 1.0
+    assert np.argmax(np.abs(audio.check(click, 48000))) == pytest.approx(8000, abs=1)
+
+
+def test_open_file_is_accepted() -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, tone(0.1, 16000), 16000, format="WAV")
+    buffer.seek(0)
+    assert len(audio.load(buffer)[0]) == 1600
+
+
+def test_missing(tmp_path: Path) -> None:
+    assert kind(audio.load, tmp_path / "no.wav") == "missing"
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"not a sound " * 50, b"fLaC" + bytes(100)])
+def test_undecodable(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "clip.wav"
+    path.write_bytes(content)
+    assert kind(audio.load, path) == "undecodable"
+
+
+@pytest.mark.parametrize("name", ["folder", "clip.raw", "notes.txt"])
+def test_what_is_no_sound_file_is_undecodable(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(bytes(1000))
+    assert kind(audio.load, path) == "undecodable"
+
+
+def test_flac_damaged_in_the_middle_is_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / "clip.flac"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 64000), 16000)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 4000] = bytes(4000)
+    path.write_bytes(content)
+    outcome: np.ndarray | AudioError
+    try:
+        outcome = audio.load(path)[0]
+    except AudioError as error:
+        outcome = error
+    assert getattr(outcome, "kind", None) == "undecodable" or np.isfinite(outcome).all()
+
+
+def test_empty(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, np.zeros(0), 16000)
+    assert kind(audio.load, path) == "empty"
+    assert kind(audio.check, np.zeros(0)) == "empty"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_not_finite_names_the_place(tmp_path: Path, bad: float) -> None:
+    wave = tone(1.0, 16000)
+    wave[8000] = bad
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, wave, 16000, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"0\.500 s") as caught:
+        audio.load(path)
+    assert caught.value.kind == "not_finite"
+    assert kind(audio.check, wave) == "not_finite"
+
+
+def test_float64_too_big_for_float32_is_not_finite() -> None:
+    assert kind(audio.check, np.array([0.0, 1e300])) == "not_finite"
+
+
+def test_too_long_is_refused_without_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, np.zeros(32000), 16000)
+
+    def no_read(*_: object, **__: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", no_read)
+    assert kind(audio.load, path, max_seconds=1.5) == "too_long"
+
+
+def streamed_flac(path: Path, seconds: float) -> None:
+    """A FLAC file as an encoder writes it to a pipe: the total number of samples (36 bits) is left 0."""
+    soundfile.write(path, tone(seconds, 16000), 16000)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+
+
+def test_a_streamed_file_of_unknown_length_is_counted_while_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.flac"
+    streamed_flac(path, 4.0)
+    monkeypatch.setattr(audio, "_BLOCK_FRAMES", 8000)
+    assert len(audio.load(path)[0]) == 64000
+    assert kind(audio.load, path, max_seconds=1.5) == "too_long"
+
+
+def test_an_hour_loads(tmp_path: Path) -> None:
+    path = tmp_path / "hour.flac"
+    soundfile.write(path, np.zeros(3600 * 1000, np.int16), 1000)
+    samples, _ = audio.load(path)
+    assert len(samples) == 3600 * audio.SAMPLE_RATE
+    soundfile.write(path, np.zeros(3601 * 1000, np.int16), 1000)
+    assert kind(audio.load, path) == "too_long"
+    assert len(audio.load(path, max_seconds=3700)[0]) == 3601 * audio.SAMPLE_RATE
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.05])
+def test_short_and_silent_sound_is_no_error(seconds: float) -> None:
+    assert not audio.check(np.zeros(round(seconds * 16000))).any()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "zero", "half"),
+    [(np.int16, 0, 1 << 14), (np.int32, 0, 1 << 30), (np.uint8, 128, 192), (np.float16, 0, 0.5), (np.float64, 0, 0.5)],
+)
+def test_integers_are_scaled_as_a_decoder_does(dtype: type, zero: int, half: float) -> None:
+    samples = audio.check(np.array([zero, half] * 100, dtype=dtype))
+    assert samples[:2].tolist() == [0.0, 0.5]
+    assert samples.dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(), (2, 16000), (10, 2, 3), (100, 0)])
+def test_wrong_shape(shape: tuple[int, ...]) -> None:
+    assert kind(audio.check, np.zeros(shape)) == "wrong_shape"
+
+
+@pytest.mark.parametrize("array", [np.zeros(9, complex), np.zeros(9, bool), np.array(["a"])])
+def test_wrong_type(array: np.ndarray) -> None:
+    assert kind(audio.check, array) == "wrong_shape"
+
+
+@pytest.mark.parametrize("rate", [0, -16000, 16000.5, True])
+def test_bad_sample_rate_is_named(rate: float) -> None:
+    with pytest.raises(ValueError, match=str(rate)):
+        audio.check(np.zeros(10), rate)  # type: ignore[arg-type]
+
+
+@given(rate=st.integers(4000, 192000), seconds=st.floats(0.01, 0.3), channels=st.integers(1, 3))
+@settings(max_examples=40, deadline=None)
+def test_duration_is_kept_at_any_rate(rate: int, seconds: float, channels: int) -> None:
+    wave = np.tile(tone(seconds, rate)[:, None], (1, channels))
+    samples = audio.check(wave, rate)
+    assert len(samples) / audio.SAMPLE_RATE == pytest.approx(len(wave) / rate, abs=2 / audio.SAMPLE_RATE)
+    assert np.abs(samples).max() < 0.7
+
+
+def test_check_copies_nothing_it_would_change() -> None:
+    wave = np.ones(100, np.float32)
+    before = wave.copy()
+    audio.check(wave)
+    assert np.array_equal(wave, before)
