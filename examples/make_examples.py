@@ -56,20 +56,20 @@ class Clip(NamedTuple):
     whisper: bool = False
 
 
-SAME = "They moved the meeting to tomorrow morning."
-SAME_IPA = "ðA mˈuvd ðə mˈiɾɪŋ tə təmˈɑɹO mˈɔɹnɪŋ"
+SAME = "They are coming home tomorrow evening."
+SAME_IPA = "ðA ɑɹ kˈʌmɪŋ hˈOm təmˈɑɹO ˈivnɪŋ"
 
 CLIPS = (
-    Clip("neutral", "af_heart", SAME, f"{SAME_IPA}.", spread=0.8, level_dbfs=-28.0),
-    Clip("happy", "af_heart", SAME, f"{SAME_IPA}!", 1.1, 4.5, 1.9, 2.0, 3.0, -19.0),
+    Clip("neutral", "af_heart", SAME, f"{SAME_IPA}.", speed=0.95, spread=0.8, level_dbfs=-28.0),
+    Clip("happy", "af_heart", SAME, f"{SAME_IPA}!", 1.0, 4.5, 1.9, 2.0, 3.0, -19.0),
     Clip("sad", "am_michael", SAME, f"{SAME_IPA}.", 0.74, -1.5, 0.45, -2.5, -9.0, -40.0),
-    Clip("angry", "am_michael", SAME, f"{SAME_IPA}!", 1.16, 9.0, 1.5, -3.0, 8.0, -14.0),
+    Clip("angry", "am_michael", SAME, f"{SAME_IPA}!", 1.15, 9.0, 1.5, -3.0, 8.0, -14.0),
     Clip(
         "surprise",
         "af_bella",
-        "Wait, you are here already?",
-        "wˈAt, ju ɑɹ hˈɪɹ ɔlɹˈɛdi?",
-        *(1.05, 3.0, 1.6, 4.0, 2.0, -21.0),
+        "Wait, is that really you? I had no idea.",
+        "wˈAt, ɪz ðæt ɹˈɪli jˈu? ˌI hæd nˈO Idˈiə.",
+        *(0.95, 3.5, 1.6, 2.0, 2.0, -21.0),
     ),
     Clip(
         "whisper",

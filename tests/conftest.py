@@ -8,8 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 SAMPLE_RATE = 16000
+
+# Times are never asserted: a busy machine must not fail a test.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def _syllables(seconds: float = 1.0, f0: float = 200.0, gain: float = 0.3, seed: int = 0) -> np.ndarray:
@@ -26,7 +31,7 @@ def _syllables(seconds: float = 1.0, f0: float = 200.0, gain: float = 0.3, seed:
     loudness = rng.uniform(0.7, 1.0, int(seconds * 4) + 1)[(time * 4).astype(int)]
     signal = voice * envelope * loudness
     signal = signal / max(np.abs(signal).max(initial=0.0), 1e-9) + 1e-3 * rng.standard_normal(time.size)
-    return (gain * signal / max(np.abs(signal).max(initial=0.0), 1e-9)).astype(np.float32)
+    return np.asarray(gain * signal / max(np.abs(signal).max(initial=0.0), 1e-9), dtype=np.float32)
 
 
 @pytest.fixture(scope="session")

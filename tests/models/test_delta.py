@@ -29,7 +29,10 @@ def tuned_copy(model: Any, scale: float = 0.01, seed: int = 1) -> Any:
 
 def logits(model: Any) -> torch.Tensor:
     with torch.no_grad():
-        return model(input_ids=torch.arange(20, 60)[None], attention_mask=torch.ones(1, 40, dtype=torch.long)).logits
+        out: torch.Tensor = model(
+            input_ids=torch.arange(20, 60)[None], attention_mask=torch.ones(1, 40, dtype=torch.long)
+        ).logits
+    return out
 
 
 def test_exact_gives_the_tuned_model_bit_for_bit(fresh_thinker: Any, tmp_path: Path) -> None:
@@ -82,7 +85,7 @@ def test_the_nano_plan_is_small_and_reports_its_true_error(fresh_thinker: Any, t
     assert report.bytes < path.stat().st_size < report.bytes + 60_000
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rows=st.integers(1, 40),
     columns=st.integers(1, 40),
@@ -110,7 +113,7 @@ def test_a_change_of_low_rank_survives_its_rank(tmp_path: Path) -> None:
     assert report.bytes == 4 * (96 + 64) + 2 * 4 * 4
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     shape=st.lists(st.integers(1, 12), min_size=0, max_size=3),
     method=st.sampled_from(["exact", "float16", "int8"]),

@@ -105,7 +105,7 @@ def encoder_error(whisper: Any, tower: Any, features: torch.Tensor) -> float:
         tower(features[0], feature_lens=torch.tensor([features.shape[-1]]))
     for hook in hooks:
         hook.remove()
-    expected = heard["whisper"][0].unflatten(0, (-1, 2)).mean(1)
+    expected = (heard["whisper"][0, 0::2] + heard["whisper"][0, 1::2]) / 2
     return float((heard["tower"] - expected).norm() / expected.norm())
 
 

@@ -94,7 +94,7 @@ def test_text_alone_and_several_clips(tiny_thinker: Any, speech: Speech) -> None
     assert (mixed["input_ids"] == processor.audio_token_id).sum(-1).tolist() == [12 + 25, 6]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(frames=st.integers(0, 30000))
 def test_token_counts_are_the_towers(tiny_thinker: Any, frames: int) -> None:
     tower = tiny_thinker[0].model.audio_tower
@@ -102,7 +102,7 @@ def test_token_counts_are_the_towers(tiny_thinker: Any, frames: int) -> None:
     assert audio_token_count(frames) == expected
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(samples=st.integers(321, 20000))
 def test_any_length_agrees_with_the_tower(tiny_thinker: Any, speech: Speech, samples: int) -> None:
     model, processor = tiny_thinker

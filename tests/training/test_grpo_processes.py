@@ -44,14 +44,10 @@ def scored(thinker: Path, records: Path, folder: Path, rank: int = 0, world: int
     """What one process of `world` sees of the rewards of `BATCHES`, its share being K / world of each group."""
     torch.set_num_threads(1)
     earnable()
-    model, processor = load_thinker(thinker)
-    policy = grpo.adapt(model, recipe_of(thinker, records), folder)
-    share = GROUP // world
+    share, rows = GROUP // world, rows_of(records)
     schedule = ProgressiveSchedule(0.4, window=2, patience=1)
-    trainer = trainer_of(
-        policy, processor, rows_of(records), folder, schedule=schedule, per_device_train_batch_size=share
-    )
-    row = rows_of(records)[0]
+    trainer = trainer_of(*load_thinker(thinker), rows, folder, schedule=schedule, per_device_train_batch_size=share)
+    row = rows[0]
     seen: dict[str, Any] = {"rewards": [], "taus": [], "states": [], "local_taus": []}
     for batch in BATCHES:
         mine = batch[rank * share : (rank + 1) * share]

@@ -105,7 +105,7 @@ def test_training_learns_ratings_and_measures_them_on_other_speakers(
     corpus: Path, tiny_folder: Path, tmp_path: Path
 ) -> None:
     rated = [
-        u.model_copy(update={"rating": Rating(**dict.fromkeys(CRITERIA, 1 + i % 2))})
+        u.model_copy(update={"rating": Rating(**dict.fromkeys(CRITERIA, 1 + i % 2)), "extra": {"think": "It is low."}})
         for i, u in enumerate(read_jsonl(corpus))
     ]
     write_jsonl(tmp_path / "ratings.jsonl", rated)

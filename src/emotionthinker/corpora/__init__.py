@@ -1,1 +1,1 @@
-"""Corpora: from files, folders and manifests to `Utterance` records with labels of the nine and speaker-disjoint splits."""
+"""Corpora: files, folders and manifests to `Utterance` records, labels of the nine, speaker-disjoint splits."""

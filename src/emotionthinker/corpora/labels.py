@@ -9,7 +9,9 @@ from __future__ import annotations
 from emotionthinker.emotions import canonical
 
 
-def resolve(label: str | None, original: str | None = None, dataset: str | None = None) -> tuple[str | None, str | None]:
+def resolve(
+    label: str | None, original: str | None = None, dataset: str | None = None
+) -> tuple[str | None, str | None]:
     """(emotion of the nine or None, original label as written or None).
 
     >>> resolve(None, "boredom", "emodb"), resolve("calm", None, "ravdess")

@@ -1,4 +1,4 @@
-"""Sources of speech: sound files, folders of them, and manifests (JSONL, CSV, Parquet) with the field names people use."""
+"""Sources of speech: sound files, folders, and manifests (JSONL, CSV, Parquet) with the field names people use."""
 
 from __future__ import annotations
 

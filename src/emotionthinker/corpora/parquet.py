@@ -1,4 +1,4 @@
-"""Utterances to Parquet in batches: the schema comes from the record, so memory stays flat and columns keep their type."""
+"""Utterances to Parquet in batches: the schema comes from the record, so memory stays flat and types are kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def write(path: str | Path, utterances: Iterable[Utterance]) -> int:
 
     path = Path(path)
     part = path.with_suffix(path.suffix + ".part")
-    schema = pa.schema([(n, pa.string() if n in _AS_JSON else _type(f.annotation)) for n, f in Utterance.model_fields.items()])
+    schema = pa.schema(
+        [(n, pa.string() if n in _AS_JSON else _type(f.annotation)) for n, f in Utterance.model_fields.items()]
+    )
     count, source = 0, iter(utterances)
     with pq.ParquetWriter(part, schema) as out:
         while batch := [_row(utterance) for utterance in islice(source, _BATCH)]:

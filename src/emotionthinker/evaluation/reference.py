@@ -79,7 +79,7 @@ def whisper_encoder() -> Encoder:
     from emotionthinker.models.nano import load_base
 
     model, processor = load_base()
-    tower = model.audio_tower.eval()
+    tower = model.model.audio_tower.eval()
     states: list[torch.Tensor] = []
     for block in tower.layers:
         block.register_forward_hook(lambda _module, _inputs, output: states.append(output[0]))

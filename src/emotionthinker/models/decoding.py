@@ -8,6 +8,7 @@ do; and one step is bound by the bytes of the weights, which int8 quarters. `ben
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,16 +56,24 @@ class Sampling:
 class Int8Linear(nn.Module):
     """A linear layer with its weights in int8, one scale an output row; inputs and sums in bfloat16 and float32.
 
-    Only weights are rounded to int8, so a row's result does not depend on the rows beside it.
+    Only weights are rounded to int8, so a row's result does not depend on the rows beside it. `fits` says which
+    layers can be converted; others raise `ValueError`.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
+        if not self.fits(linear):
+            raise ValueError(f"{linear} takes {linear.in_features} inputs; the int8 kernel needs a multiple of 32")
         weight = linear.weight.detach().float()
         # The kernel takes bfloat16 scales: round them before the division, and the weights make up for it.
         self.scales = (weight.abs().amax(1) / 127).clamp_min(1e-30).bfloat16()
         self.weight = (weight / self.scales.float()[:, None]).round().clamp(-127, 127).to(torch.int8)
         self.bias = linear.bias
+
+    @staticmethod
+    def fits(linear: nn.Linear) -> bool:
+        """Whether the kernel, which walks the inputs in vectors without a check, stays inside this layer's weights."""
+        return linear.in_features % 32 == 0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         rows = x.flatten(0, -2).to(torch.bfloat16)
@@ -76,7 +85,7 @@ def int8_copy(module: nn.Module) -> nn.Module:
     """A copy of `module` with int8 linear layers; everything else (embeddings, norms, buffers) is shared with it."""
     memo: dict[int, Any] = {}
     for part in module.modules():
-        if isinstance(part, nn.Linear):
+        if isinstance(part, nn.Linear) and Int8Linear.fits(part):
             memo[id(part)] = Int8Linear(part)
         else:
             own = [*part.parameters(recurse=False), *part.buffers(recurse=False)]
@@ -110,7 +119,7 @@ def prefill(model: Qwen2_5OmniThinkerForConditionalGeneration, inputs: Mapping[s
 
 
 class Decoder:
-    """Continues prefixes token by token; on a CPU the steps run in int8, elsewhere in the model's precision.
+    """Continues prefixes token by token; on a CPU the steps run on int8 weights, elsewhere in the model's precision.
 
     Prefixes are always computed in the model's precision: only what a token adds is rounded.
     """
@@ -119,12 +128,13 @@ class Decoder:
         self, model: Qwen2_5OmniThinkerForConditionalGeneration, *, stop: Iterable[int], suppressed: Iterable[int]
     ) -> None:
         self.model = model
-        self.stop = torch.tensor(sorted(set(stop)), device=model.device)
-        self.suppressed = torch.tensor(sorted(set(suppressed)), device=model.device)
+        self.stop = torch.tensor(sorted(set(stop)), dtype=torch.long, device=model.device)
+        self.suppressed = torch.tensor(sorted(set(suppressed)), dtype=torch.long, device=model.device)
         language_model, head = model.model.language_model, model.lm_head
         self.precision = str(model.dtype).removeprefix("torch.")
-        if model.device.type == "cpu":
-            language_model, head = int8_copy(language_model), Int8Linear(head)
+        # PyTorch builds for Windows have no vector code behind the int8 kernel.
+        if model.device.type == "cpu" and sys.platform != "win32":
+            language_model, head = int8_copy(language_model), int8_copy(head)
             self.precision = "int8"
         self._language_model, self._head = language_model, head
 

@@ -81,11 +81,15 @@ def _load_checkpoint(
     folder: Path, dtype: torch.dtype, device: str | torch.device
 ) -> Qwen2_5OmniThinkerForConditionalGeneration:
     config = thinker_config(folder)
-    config.name_or_path = str(folder)
     state = _thinker_state(folder)
     with _quiet():
         model, info = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(
-            None, config=config, state_dict=state, dtype=dtype, output_loading_info=True
+            None,
+            config=config,
+            state_dict=state,
+            dtype=dtype,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they raise below, with the file's name
         )
     wrong = {kind: sorted(info[kind])[:5] for kind in ("missing_keys", "unexpected_keys") if info[kind]}
     if info["mismatched_keys"] or wrong:
@@ -95,6 +99,8 @@ def _load_checkpoint(
         )
     if (folder / "generation_config.json").is_file():
         model.generation_config = GenerationConfig.from_pretrained(folder)
+    # transformers could not know it, and TRL reads its reference model from there.
+    model.name_or_path = model.config.name_or_path = str(folder)
     return model.to(device).eval()
 
 
@@ -201,6 +207,8 @@ def save_full_layout(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     state = {_released_name(name): tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    if model.lm_head.weight is model.get_input_embeddings().weight:
+        del state["thinker.lm_head.weight"]  # tied: readers expect the embeddings alone
     save_torch_state_dict(state, part)
     config = Qwen2_5OmniConfig(thinker_config=model.config.to_dict(), enable_audio_output=False)
     config.architectures = ["Qwen2_5OmniForConditionalGeneration"]

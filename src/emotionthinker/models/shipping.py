@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 
 from emotionthinker.models import delta
 from emotionthinker.models.loading import load_thinker
 
-SHIPPED = resources.files("emotionthinker.models") / "shipped" / "nano.safetensors"
 LIMIT_BYTES = 40_000_000
 
 

@@ -14,7 +14,7 @@ from emotionthinker.emotions import EMOTIONS
 from emotionthinker.models import prompt
 from emotionthinker.models.decoding import Decoder, Sampling, prefill
 from emotionthinker.models.loading import describe, load_thinker
-from emotionthinker.models.processor import PLACEHOLDERS, AudioProcessor, encode
+from emotionthinker.models.processor import PLACEHOLDERS, AudioProcessor, check_agreement, encode
 
 MAX_NEW_TOKENS = 256
 
@@ -166,6 +166,7 @@ class Thinker:
             tokens = self._tokens(completion)
             _positive(completion_tokens=len(tokens))
             inputs = self._encode([audio], [question], [tokens])
+            check_agreement(inputs, self.model.config.audio_token_id)
             inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
             logits = self.model(**inputs).logits[0, -len(tokens) - 1 : -1]
             chosen = torch.tensor(tokens, device=logits.device)[:, None]

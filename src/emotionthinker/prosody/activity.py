@@ -24,6 +24,7 @@ _ABOVE_NOISE_DB = 5.0
 _BELOW_LOUD_DB = 6.0
 _NOISE_SPAN_DB = 8.0
 _STEADY_DB = 3.0
+_DRIFT_DB = 1.5
 _NOISE_S = 0.2
 _IGNORE_BELOW_DB = 60.0
 _BRIDGE_S = 0.10
@@ -32,7 +33,10 @@ _BLOCK_FRAMES = 6000
 
 
 def frame_power(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
-    """Mean square of each 10 ms frame, [ceil(seconds * 100)], above 60 Hz (no DC offset, rumble or hum)."""
+    """Mean square of each 10 ms frame, [ceil(seconds * 100)], above 60 Hz (no DC offset, rumble or hum).
+
+    A frame of digital silence has power 0, though the filter may still ring there.
+    """
     from scipy.signal import butter, sosfilt
 
     sections = butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos")
@@ -44,7 +48,9 @@ def frame_power(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
         last = min(first + _BLOCK_FRAMES, frames)
         block = samples[edges[first] : edges[last]].astype(np.float64)
         filtered, state = sosfilt(sections, block, zi=state)
-        sums[first:last] = np.add.reduceat(np.square(filtered), edges[first:last] - edges[first])
+        starts = edges[first:last] - edges[first]
+        sounding = np.logical_or.reduceat(block != 0, starts)
+        sums[first:last] = np.where(sounding, np.add.reduceat(np.square(filtered), starts), 0.0)
     return sums / (FRAME_S * sample_rate)
 
 
@@ -65,7 +71,8 @@ def speech_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     quiet frames have no influence) and, where steady noise lies under the speech, at least 5 dB above that noise.
     Gaps up to 100 ms (stop closures) are bridged, bursts under 50 ms (clicks) dropped.
     """
-    levels = frame_levels(samples, sample_rate)
+    sound = frame_power(samples, sample_rate)
+    levels = smoothed_levels(sound)
     if not len(samples) or float(np.abs(samples).max()) < SILENT_PEAK:
         return np.zeros(len(levels), bool)
     power = 10 ** (levels / 10)
@@ -74,20 +81,26 @@ def speech_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     threshold = loud - _DEPTH_DB
     if loud - noise > _NOISE_SPAN_DB:
         threshold = max(threshold, min(noise + _ABOVE_NOISE_DB, loud - _BELOW_LOUD_DB))
-    return _without_runs(_without_runs(levels > threshold, False, _BRIDGE_S), True, _BLIP_S)
+    active = (levels > threshold) & (sound > 0)
+    return _without_runs(_without_runs(active, False, _BRIDGE_S), True, _BLIP_S)
 
 
 def _noise_level(levels: Floats, loud: float) -> float:
-    """Level of the quietest steady 0.2 s (5th percentile) above digital silence, dB; `loud` when there are none.
+    """Level of the steady noise under the speech, dB; `loud` when there is none.
 
-    Steadiness (under 3 dB of deviation) tells noise from soft speech in clips that are cut without a pause.
+    Noise is what the clip never falls below: 0.2 s or more that are steady (under 3 dB of deviation, no drift) and
+    near the quietest audible frames. Soft or fading speech fails one of these, so clips cut without a pause keep it.
     """
     frames = round(_NOISE_S / FRAME_S)
-    if len(levels) < frames:
+    audible = levels[levels > loud - _IGNORE_BELOW_DB]
+    if len(levels) < frames or not len(audible):
         return loud
     windows = np.lib.stride_tricks.sliding_window_view(levels, frames)
-    means = windows.mean(1)[(windows.min(1) > loud - _IGNORE_BELOW_DB) & (windows.std(1) < _STEADY_DB)]
-    return float(np.percentile(means, 5)) if len(means) else loud
+    means = windows.mean(1)
+    quiet = means < np.percentile(audible, 5) + _STEADY_DB
+    drift = np.abs(windows[:, : frames // 2].mean(1) - windows[:, frames // 2 :].mean(1))
+    steady = (windows.min(1) > loud - _IGNORE_BELOW_DB) & (windows.std(1) < _STEADY_DB) & (drift < _DRIFT_DB)
+    return float(np.median(means[quiet & steady])) if (quiet & steady).any() else loud
 
 
 def segments(mask: Mask) -> list[tuple[float, float]]:

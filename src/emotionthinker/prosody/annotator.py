@@ -38,10 +38,11 @@ def annotate(
     """
     if gender is not None and gender not in GENDERS:
         raise ValueError(f"gender is {gender!r}; expected one of {GENDERS}, or None")
-    path = os.fspath(audio) if isinstance(audio, (str, os.PathLike)) else None
-    if path is not None:
+    if isinstance(audio, (str, os.PathLike)):
+        path = os.fspath(audio)
         samples, rate_hz = sound.load(path, max_seconds=max_seconds)
     else:
+        path = None
         samples, rate_hz = sound.check(audio, sample_rate, max_seconds=max_seconds), sound.SAMPLE_RATE
     prosody = measure(samples, rate_hz, text=text, gender=gender, language=language, transcribe=transcribe)
     if calibration is not None:

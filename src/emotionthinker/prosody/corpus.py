@@ -1,4 +1,4 @@
-"""The `annotate` stage: a corpus of any size to annotated utterances, over all cores, safe against a kill at any moment.
+"""The `annotate` stage: a corpus of any size to annotated utterances, on all cores, safe against a kill at any time.
 
 Two passes. The first measures every clip and appends to `measured.jsonl`; the second puts the words to the numbers
 with one calibration and writes the results in the order of the source. So another calibration costs no measuring.
@@ -58,7 +58,7 @@ class Task(NamedTuple):
 
 
 def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
-    """Annotate `recipe.source` into `out`; returns counts `rows`, `annotated`, `failed`, `measured`, `resumed`, `seconds`.
+    """Annotate `recipe.source` into `out`; returns counts rows, annotated, failed, measured, resumed, and seconds.
 
     Writes `utterances.jsonl`, `utterances.parquet`, `thresholds.json`, `summary.json`, `failures.jsonl` and
     `manifest.json`. Started again after a kill it goes on; rows whose entry or sound changed are measured anew, failed
@@ -80,7 +80,9 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     places = _places(measured)
     order = [id for id in stamps if id in places]
     if calibration is None:
-        calibration = Calibration.fit(_stored(measured, order, places), out.name, clips=len(order), source=recipe.source)
+        calibration = Calibration.fit(
+            _stored(measured, order, places), out.name, clips=len(order), source=recipe.source
+        )
     calibration.save(out / "thresholds.json")
     write_jsonl(out / "utterances.jsonl", (_levelled(u, calibration) for u in _stored(measured, order, places)))
     parquet.write(out / "utterances.parquet", (_levelled(u, calibration) for u in _stored(measured, order, places)))
@@ -137,7 +139,9 @@ def measure(task: Task) -> dict[str, Any]:
     return {
         "id": utterance.id,
         "stamp": task.stamp,
-        "utterance": utterance.model_copy(update={"prosody": heard.prosody, "text": heard.text}).model_dump(mode="json"),
+        "utterance": utterance.model_copy(update={"prosody": heard.prosody, "text": heard.text}).model_dump(
+            mode="json"
+        ),
     }
 
 

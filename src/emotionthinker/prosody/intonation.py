@@ -28,10 +28,13 @@ Floats = npt.NDArray[np.float64]
 PITCH_STEP_ST = 2.0
 ENERGY_STEP_DB = 4.0
 MAX_GAP_S = 0.25
-MIN_CONFIDENT_VOICED_S = 0.5
 MAX_REPAIRED = 0.10
 MIN_CONFIDENCE = 0.6
+BRIEF_VOICED_S = 0.5
+BRIEF_CONFIDENCE = 0.8
+"""Under half a second of voicing a shape must be surer to be told."""
 _WINDOW = 15
+_LOUDNESS_FRAMES = 25
 _MEDIAN = 5
 _KNOTS = np.linspace(0.2, 0.8, 25)
 _FRAMES_PER_DEGREE = 10
@@ -87,7 +90,8 @@ def measure(track: PitchTrack, speech: Mask, levels_db: Floats) -> Intonation:
     contour = _smooth_islands(values)
     found = fit(_times(voiced), contour[voiced], weights[voiced], PITCH_STEP_ST, _PITCH_SPREAD_ST)
     seconds = float(np.ptp(_times(voiced)))
-    if reason is None and found.confidence < MIN_CONFIDENCE:
+    brief = voiced.sum() < round(BRIEF_VOICED_S / FRAME_S)
+    if reason is None and found.confidence < (BRIEF_CONFIDENCE if brief else MIN_CONFIDENCE):
         reason = "uncertain"
     return Intonation(
         shape=found.shape if reason is None else None,
@@ -112,20 +116,29 @@ def _abstention(voiced: Mask, speech: Mask, track: PitchTrack, repaired: PitchTr
         return "too_short" if speech.sum() * FRAME_S < MIN_VOICED_S else "unvoiced"
     if voiced.sum() < MIN_VOICED_SHARE * speech.sum():
         return "unvoiced"
-    if voiced.sum() < round(MIN_CONFIDENT_VOICED_S / FRAME_S):
-        return "uncertain"
     moved = np.sum(track.f0_hz != repaired.f0_hz)
     return "octave_errors" if moved > MAX_REPAIRED * np.sum(track.f0_hz > 0) else None
 
 
 def _energy_shape(speech: Mask, levels_db: Floats) -> str | None:
-    """The same decision on the level contour of the speech frames, with 4 dB; None when unsure."""
-    if speech.sum() < round(MIN_CONFIDENT_VOICED_S / FRAME_S):
+    """The same decision on the loudness contour of the speech, with 4 dB; None when unsure."""
+    if speech.sum() < round(BRIEF_VOICED_S / FRAME_S):
         return None
-    contour = _smooth_islands(np.where(speech, levels_db, np.nan))
+    contour = _smooth_islands(_loudness_contour(speech, levels_db))
     weights = _loudness_weights(levels_db, speech)
     found = fit(_times(speech), contour[speech], weights[speech], ENERGY_STEP_DB, _ENERGY_SPREAD_DB)
     return found.shape if found.confidence >= MIN_CONFIDENCE else None
+
+
+def _loudness_contour(speech: Mask, levels_db: Floats) -> Floats:
+    """Level averaged in power over 0.25 s of speech, dB, NaN outside: syllables and closures are not movement."""
+    window = np.hanning(_LOUDNESS_FRAMES + 2)
+    share = np.convolve(speech.astype(np.float64), window, "full")
+    power = np.convolve(np.where(speech, 10 ** (levels_db / 10), 0.0), window, "full")
+    offset = len(window) // 2
+    inside = slice(offset, offset + len(speech))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(speech, 10 * np.log10(power[inside] / share[inside]), np.nan)
 
 
 def _loudness_weights(levels_db: Floats, speech: Mask) -> Floats:

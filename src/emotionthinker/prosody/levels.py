@@ -20,16 +20,21 @@ from emotionthinker.errors import RecipeError
 from emotionthinker.records import ENERGY_LEVELS, GENDERS, PITCH_LEVELS, RATE_LEVELS, STYLES, Prosody, Utterance
 from emotionthinker.runs import write_json
 
-CALIBRATION_VERSION = 1
+CALIBRATION_VERSION: Literal[1] = 1
 MIN_GROUP = 50
-PERCENTILES = {"pitch": (100 / 3, 200 / 3), "energy": (100 / 3, 200 / 3), "rate": (100 / 3, 200 / 3), "style": (20.0, 80.0)}
+PERCENTILES = {
+    "pitch": (100 / 3, 200 / 3),
+    "energy": (100 / 3, 200 / 3),
+    "rate": (100 / 3, 200 / 3),
+    "style": (20.0, 80.0),
+}
 FLAT_BELOW_ST = 2.5
 """A range under this is flat whatever the corpus does: smaller movements are hardly heard as movement."""
 ANY = "any"
 
 
 class Cut(BaseModel):
-    """Two thresholds: under `low` the first word, over `high` the third, else the second. `count` clips are behind it."""
+    """Two thresholds: under `low` the first word, over `high` the third, else the second. From `count` clips."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     low: float
@@ -54,7 +59,7 @@ class Tolerances(BaseModel):
 
 
 class Calibration(BaseModel):
-    """Named cuts: pitch in Hz per gender (`female`, `male`, `any`), energy in dBFS, rate in phones a second, range in st."""
+    """Named cuts: pitch (Hz) for each gender (`female`, `male`, `any`), energy (dBFS), rate (phones/s), range (st)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: Literal[1] = CALIBRATION_VERSION
@@ -82,7 +87,9 @@ class Calibration(BaseModel):
                 "`annotate --calibration fit` makes one from your own clips"
             ) from error
         except (ValidationError, json.JSONDecodeError) as error:
-            raise RecipeError(f"calibration {source} does not hold version {CALIBRATION_VERSION} cuts: {error}") from error
+            raise RecipeError(
+                f"calibration {source} does not hold version {CALIBRATION_VERSION} cuts: {error}"
+            ) from error
 
     def save(self, path: str | Path) -> None:
         write_json(path, self.model_dump(mode="json"))
@@ -119,12 +126,20 @@ class Calibration(BaseModel):
         group = gender or prosody.speaker.gender
         cut = self.pitch.get(group or ANY) or self.pitch.get(ANY)
         median = prosody.pitch.median_hz if prosody.pitch.reliable else None
-        pitch = _place(median, cut, PITCH_LEVELS, lambda value, at: abs(12 * math.log2(value / at)) / self.tolerances.pitch_st)
+        pitch = _place(
+            median, cut, PITCH_LEVELS, lambda value, at: abs(12 * math.log2(value / at)) / self.tolerances.pitch_st
+        )
         energy = _place(
-            prosody.energy.active_dbfs, self.energy, ENERGY_LEVELS, lambda v, at: abs(v - at) / self.tolerances.energy_db
+            prosody.energy.active_dbfs,
+            self.energy,
+            ENERGY_LEVELS,
+            lambda v, at: abs(v - at) / self.tolerances.energy_db,
         )
         rate = _place(
-            prosody.rate.articulation, self.rate, RATE_LEVELS, lambda v, at: abs(v / at - 1) / self.tolerances.rate_share
+            prosody.rate.articulation,
+            self.rate,
+            RATE_LEVELS,
+            lambda v, at: abs(v / at - 1) / self.tolerances.rate_share,
         )
         style = self._style(prosody.pitch.range_st if prosody.pitch.reliable else None)
         return prosody.model_copy(
@@ -146,7 +161,9 @@ class Calibration(BaseModel):
         return _place(range_st, floored, STYLES, lambda value, at: abs(value - at) / self.tolerances.range_st)
 
 
-def _place(value: float | None, cut: Cut | None, names: tuple[str, ...], distance: Any) -> tuple[str | None, str | None]:
+def _place(
+    value: float | None, cut: Cut | None, names: tuple[str, ...], distance: Any
+) -> tuple[str | None, str | None]:
     """(level, neighbouring level when `distance` to the nearer cut, in tolerances, is at most 1)."""
     if value is None or cut is None:
         return None, None

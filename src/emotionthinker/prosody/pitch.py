@@ -111,7 +111,7 @@ def repair_octaves(track: PitchTrack) -> PitchTrack:
     times, y = track.times_s[voiced], semitones(track.f0_hz[voiced], 1.0)
     hop = float(np.min(np.diff(times)))
     window = min(2 * round(_LOCAL_S / hop / 2) + 1, len(y) - 1 + len(y) % 2)
-    local = median_filter(y, window, mode="nearest")
+    local = median_filter(y, window, mode="reflect")
     away_local, away_whole = y - local, y - float(np.median(y))
     bounds = np.concatenate(([0], np.flatnonzero(np.abs(np.diff(y)) > _LEAP_ST) + 1, [len(y)]))
     shift = np.zeros(len(y))

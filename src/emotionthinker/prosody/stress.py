@@ -28,15 +28,14 @@ FINAL_LENGTHENING = 1.3
 """Divides the length of the last word, which is drawn out whether stressed or not."""
 FUNCTION_WORDS = {
     "en": frozenset(
-        "a an the and or but if of to in on at by for from with as than that this these those it its it's i i'm you he she "
-        "we they me him her us them my your his our their is am are was were be been being do does did have has had will "
-        "would can could shall should may might must there so not no".split()
-    )
-    - {"not", "no"},
+        "a an the and or but if of to in on at by for from with as than that this these those it its it's i i'm you "
+        "he she we they me him her us them my your his our their is am are was were be been being do does did have has "
+        "had will would can could shall should may might must there so".split()
+    ),
     "de": frozenset(
-        "der die das den dem des ein eine einen einem einer eines und oder aber wenn von zu zum zur in im ins an am auf aus "
-        "bei mit als wie dass es ich du er sie wir ihr mich dich ihn uns sich mein dein sein ist bin bist sind war waren "
-        "wird werden hat habe haben da".split()
+        "der die das den dem des ein eine einen einem einer eines und oder aber wenn von zu zum zur in im ins an am "
+        "auf aus bei mit als wie dass es ich du er sie wir ihr mich dich ihn uns sich mein dein sein ist bin bist sind "
+        "war waren wird werden hat habe haben da".split()
     ),
 }
 

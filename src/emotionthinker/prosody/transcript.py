@@ -82,7 +82,9 @@ def unintelligible(heard: Heard) -> bool:
     return not heard.text or looping or doubtful
 
 
-def recognise(samples: Samples, sample_rate: int, language: str | None = "en", *, window_s: float | None = None) -> Heard:
+def recognise(
+    samples: Samples, sample_rate: int, language: str | None = "en", *, window_s: float | None = None
+) -> Heard:
     """Words of mono samples up to 30 s, decoded greedily. `language` None lets Whisper tell.
 
     `window_s` is the stretch the encoder sees (default: the sound and one second). Raises `WeightsError` without the
@@ -98,7 +100,9 @@ def recognise(samples: Samples, sample_rate: int, language: str | None = "en", *
     model, processor = recogniser()
     padded = np.zeros(round(seconds * 50) * 320, np.float32)
     padded[: len(samples)] = samples[: len(padded)]
-    features = processor.feature_extractor(padded, sampling_rate=_RATE, padding=False, return_tensors="pt").input_features
+    features = processor.feature_extractor(
+        padded, sampling_rate=_RATE, padding=False, return_tensors="pt"
+    ).input_features
     with torch.inference_mode():
         return _decode(model, processor.tokenizer, _encode(model, features.to(model.dtype)), language)
 
@@ -144,11 +148,11 @@ def _decode(model: Any, tokenizer: Any, states: torch.Tensor, language: str | No
     spoken = f"<|{primary(language)}|>" if language else ""
     if spoken not in known:
         spoken = max(known, key=lambda code: float(first[known[code]]))
-    end, limit = settings.eos_token_id, MAX_TOKENS
     suppressed = torch.tensor(settings.suppress_tokens)
     tokens = torch.tensor([[start, known[spoken], settings.task_to_id["transcribe"], settings.no_timestamps_token_id]])
-    cache, said, total = None, [], 0.0
-    while len(said) < limit:
+    cache, total = None, 0.0
+    said: list[int] = []
+    while len(said) < MAX_TOKENS:
         out = model(encoder_outputs=encoded, decoder_input_ids=tokens, past_key_values=cache, use_cache=True)
         cache, logits = out.past_key_values, out.logits[0, -1].float()
         logits[suppressed] = -math.inf
@@ -157,7 +161,7 @@ def _decode(model: Any, tokenizer: Any, states: torch.Tensor, language: str | No
             logits[settings.begin_suppress_tokens] = -math.inf
         best = int(logits.argmax())
         total += float(logits.log_softmax(-1)[best])
-        if best == end:
+        if best == settings.eos_token_id:
             break
         said.append(best)
         tokens = torch.tensor([[best]])

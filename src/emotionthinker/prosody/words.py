@@ -23,7 +23,16 @@ ABBREVIATIONS: dict[str, dict[str, str]] = {
     "de": {"dr": "Doktor", "hr": "Herr", "fr": "Frau", "nr": "Nummer", "usw": "und so weiter", "ca": "zirka"},
 }  # fmt: skip
 SYMBOLS: dict[str, dict[str, str]] = {
-    "en": {"&": "and", "%": "percent", "+": "plus", "=": "equals", "@": "at", "$": "dollars", "€": "euros", "£": "pounds"},
+    "en": {
+        "&": "and",
+        "%": "percent",
+        "+": "plus",
+        "=": "equals",
+        "@": "at",
+        "$": "dollars",
+        "€": "euros",
+        "£": "pounds",
+    },
     "de": {"&": "und", "%": "Prozent", "+": "plus", "=": "gleich", "$": "Dollar", "€": "Euro"},
 }
 _DOTTED_ONLY = frozenset({"st", "gen", "fr", "inc", "ms", "hr", "ca"})

@@ -1,4 +1,4 @@
-"""Work over processes: a bounded window of tasks, one numeric thread each, and a task that kills its process is named."""
+"""Work over processes: a bounded window of tasks, one numeric thread each; a task that kills its process is named."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _until_broken(work: Callable[[T], R], tasks: Iterator[T], workers: int) -> A
 def _single_threaded() -> Iterator[None]:
     """Children inherit one thread for numeric libraries: the processes already fill the cores."""
     before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update({name: "1" for name in _THREADS})
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from emotionthinker.reasoning.reading import ReadClaim
+from emotionthinker.reasoning.read_claim import ReadClaim
 from emotionthinker.records import Prosody, Verdict
 
 STRESS_MARGIN = 0.5

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from emotionthinker.reasoning.checking import verdict
-from emotionthinker.reasoning.reading import ReadClaim, read
+from emotionthinker.reasoning.read_claim import ReadClaim
+from emotionthinker.reasoning.reading import read
 from emotionthinker.records import Claim, Prosody
 
 __all__ = ["ClaimSummary", "ReadClaim", "check", "read", "summary"]

@@ -148,7 +148,7 @@ def disturb(text: str, rating: int, rng: Random) -> tuple[str, float]:
             break
         act = rng.choice(("swap", "repeat", "lose") if rating < 4 else ("repeat", "swap"))
         span = {at, at + 1} if act == "swap" else {at}
-        if span & touched or len(touched) + len(span) > quota + 1:
+        if span & touched or len(touched) + len(span) > quota:
             continue
         touched |= span
         if act == "swap":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -54,10 +55,8 @@ class Prompt:
 
     def fill(self, **fields: object) -> str:
         """The user part with its {placeholders} filled; braces in values are safe."""
-        text = self.user
-        for name, value in fields.items():
-            text = text.replace("{" + name + "}", str(value))
-        return text
+        names = "|".join(map(re.escape, fields))
+        return re.sub(rf"\{{({names})\}}", lambda match: str(fields[match[1]]), self.user)
 
 
 def prompt(name: str) -> Prompt:
@@ -160,4 +159,5 @@ def estimate(recipe: EndpointRecipe, texts_in: list[str], words_out: int) -> dic
 
 
 def _short(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    body = getattr(getattr(error, "response", None), "text", "")
+    return f"{type(error).__name__}: {' '.join(f'{error} {body}'.split())[:300]}"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from emotionthinker.reasoning.reading import ReadClaim
+from emotionthinker.reasoning.read_claim import ReadClaim
 
 MASK = "§"
 _STRAIGHT = re.compile(r'"([^"\n]+)"|“([^”"\n]+)[”"]|„([^“”"\n]+)[“”"]|«([^»\n]+)»')
@@ -50,8 +48,6 @@ def find_quotes(plain: str) -> list[tuple[int, int, int, int]]:
 
 def read_quotes(think: str, plain: str, quotes: list[tuple[int, int, int, int]]) -> tuple[list[ReadClaim], str]:
     """Claims of stress and of quoted words, and the text with all of that masked for the readers that follow."""
-    from emotionthinker.reasoning.reading import ReadClaim
-
     masked = plain
     for start, end, _, _ in quotes:
         masked = masked[:start] + MASK * (end - start) + masked[end:]

@@ -122,7 +122,8 @@ _ONE = [
     ("flat, toneless, constant", (("style", "flat"),), False),
     ("monotone, monotonous, monotonously, in a monotone, hardly varies, barely varies, barely moves, hardly moves, "
      "little variation, little movement, narrow range, narrow pitch range, small pitch range, small range, "
-     "without much variation, little pitch variation, not much variation, lacks variation, little modulation, lack of variation, lack of modulation, "
+     "without much variation, little pitch variation, not much variation, lacks variation, little modulation, "
+     "lack of variation, lack of modulation, "
      "limited range, limited pitch range, little inflection", (("style", "flat"),), True),
     ("narrow, limited, compressed, restricted", (("style", "flat"),), False),
     ("steady, even, stable, uniform", (("style", "flat moderate"),), False),
@@ -175,11 +176,13 @@ _ROLES = {
     "determiner": "the, a, an, this, that, her, his, their, its, your, my, our, both, each, any, some",
     "copula": "is, are, was, were, be, being, been, stays, stay, remains, remain, sounds, sound, seems, seem, sits, "
     "sit, lies, appears, feels, keeps, keep, stays on, has, have, having, with, at, in, on, of, for, to, from, into, "
-    "by, as, which, who, what, when, so, she, he, they, we, you, i, moves, goes, runs, comes, shows, uses, does, do, it",
+    "by, as, which, who, what, when, so, she, he, they, we, you, i, moves, goes, runs, comes, shows, uses, does, do, "
+    "it",
     "filler": "level, levels, very, quite, rather, fairly, notably, clearly, slightly, somewhat, really, relatively, "
     "noticeably, particularly, remarkably, especially, a bit, a little, more or less, pretty, too, so much, just, "
     "only, overall, kind of, sort of, distinctly, markedly, perfectly, about, almost, mostly, generally, plainly, "
-    "probably, perhaps, maybe, considered, perceived, described, also, still, all, same, decidedly, unusually, overly, than",
+    "probably, perhaps, maybe, considered, perceived, described, also, still, all, same, decidedly, unusually, "
+    "overly, than",
     "break": "but, although, though, even though, even if, while, whereas, yet, however, because, since, despite, "
     "in spite of, suggesting, suggests, which suggests, whilst",
     "usual": "than usual, than normal, than average, than expected, than is usual, above average, below average, "

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from datasets import Dataset
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel
 from rich.console import Console
 from torch import nn
 from transformers import PrinterCallback
@@ -49,14 +49,14 @@ def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
     thinker, processor = load_thinker(recipe.model)
-    policy = adapt(thinker, recipe, out)
-    table = format_table(assert_trainable(policy, trained_parts(policy)))
+    lora = adapt(thinker, recipe, out)
     examples = draw([_source(recipe)], recipe.steps, recipe.prompts_per_step, recipe.seed, split=recipe.split)
     check_clips(examples, processor.max_seconds)
+    trainer = make_trainer(recipe, thinker, lora, processor, dataset(recipe, examples), out)
+    table = format_table(assert_trainable(trainer.model, trained_parts(trainer.model)))
     if main:
         job.begin()
         Console(stderr=True).print(table, highlight=False)
-    trainer = make_trainer(recipe, policy, processor, dataset(recipe, examples), out, reasoning_reward_of(recipe))
     last = last_checkpoint(out / "checkpoints")
     with RunLog(out, lambda: latest_completions(trainer), quiet=not main) as log:
         if main:
@@ -95,22 +95,20 @@ def _prepare(out: Path, job: Run, *, resume: bool, main: bool) -> None:
     PartialState().wait_for_everyone()
 
 
-def adapt(thinker: Any, recipe: GrpoRecipe, out: Path) -> nn.Module:
-    """The policy: LoRA on the LLM, or the LLM itself. Tower and projector are frozen.
+def adapt(thinker: Any, recipe: GrpoRecipe, out: Path) -> LoraConfig | None:
+    """Freeze the tower and projector; the LLM trains through the returned LoRA, or, without one, in full.
 
-    Without LoRA, TRL reads the reference model anew from where the policy came from; a full Omni checkpoint is not a
+    In full, TRL reads the reference model anew from where the policy came from; a full Omni checkpoint is not a
     thinker, so the start is saved to `out/reference` first.
     """
     thinker.requires_grad_(False)
     if recipe.lora is not None:
-        config = LoraConfig(
+        return LoraConfig(
             r=recipe.lora.rank,
             lora_alpha=recipe.lora.alpha,
             lora_dropout=recipe.lora.dropout,
             target_modules=LORA_TARGETS,
         )
-        policy: nn.Module = get_peft_model(thinker, config)
-        return policy
     reference = out / "reference"
     if recipe.beta:
         if PartialState().is_main_process and not reference.exists():
@@ -118,8 +116,7 @@ def adapt(thinker: Any, recipe: GrpoRecipe, out: Path) -> nn.Module:
         PartialState().wait_for_everyone()
         thinker.config._name_or_path = str(reference)
     set_trainable(thinker, ("llm", "lm_head"))
-    plain: nn.Module = thinker
-    return plain
+    return None
 
 
 def trained_parts(policy: nn.Module) -> set[str]:
@@ -185,19 +182,20 @@ def reasoning_reward_of(recipe: GrpoRecipe) -> ReasoningReward | None:
 
 def make_trainer(
     recipe: GrpoRecipe,
-    policy: nn.Module,
+    thinker: nn.Module,
+    lora: LoraConfig | None,
     processor: AudioProcessor,
     rows: Dataset,
     out: Path,
-    reasoning: ReasoningReward | None,
 ) -> PTRTrainer:
     """The PTR trainer of a recipe; its checkpoints go to `out/checkpoints`."""
     trainer = PTRTrainer(
-        policy,
+        thinker,
         args=recipe.config(out / "checkpoints", PartialState().num_processes),
         processing_class=processor,
+        peft_config=lora,
         train_dataset=rows,
-        reasoning=reasoning,
+        reasoning=reasoning_reward_of(recipe),
         weights=recipe.weights,
         schedule=recipe.schedule.start() if recipe.progressive else None,
         trust=recipe.trust,

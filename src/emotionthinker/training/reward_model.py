@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from rich.progress import track
 
 from emotionthinker import audio
-from emotionthinker.errors import RecipeError
+from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.models.loading import load_thinker
 from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
@@ -152,7 +152,7 @@ def run(recipe: RewardModelRecipe, out: Path) -> dict[str, Any]:
     if state.finished and (out / "model").exists():
         return dict(state.previous["metrics"])
     state.begin()
-    tuples = [u for u in read_jsonl(recipe.ratings) if u.rating is not None and u.trace is not None]
+    tuples = list(read_tuples(recipe.ratings))
     rows = _order([_example(u) for u in tuples if u.split == "train"], recipe)
     if not (out / "model").exists():
         fit(recipe, rows, digits_only(recipe.form_weight), out, state)
@@ -165,13 +165,25 @@ def run(recipe: RewardModelRecipe, out: Path) -> dict[str, Any]:
     return metrics
 
 
+def read_tuples(path: str | Path) -> Iterator[Utterance]:
+    """The (q, r, g) tuples of `reward-data`: the clip, the reasoning in `extra["think"]`, its known `rating`.
+
+    Raises `RecordError` for a row without them.
+    """
+    for number, utterance in enumerate(read_jsonl(path), 1):
+        if utterance.rating is None or utterance.audio is None or not isinstance(utterance.extra.get("think"), str):
+            raise RecordError(
+                f"{path}: row {number} ({utterance.id}) lacks audio, think or rating; was it `reward-data`?"
+            )
+        yield utterance
+
+
 def _example(utterance: Utterance) -> Example:
-    assert utterance.trace is not None
     assert utterance.rating is not None
     return Example(
         id=utterance.id,
         audio=str(utterance.audio),
-        question=rating_question(utterance.trace.think, transcript_of(utterance)),
+        question=rating_question(utterance.extra["think"], transcript_of(utterance)),
         completion=rating_json(utterance.rating),
         stratum=str(utterance.rating.factual_alignment),
         corpus=str(utterance.dataset),
@@ -195,8 +207,7 @@ def _rate_all(model: RewardModel, tuples: Sequence[Utterance], path: Path) -> li
         todo = [u for u in tuples if u.id not in store]
         for start in track(range(0, len(todo), model.batch_size), description="rating held-out reasonings"):
             batch = todo[start : start + model.batch_size]
-            thinks = [u.trace.think for u in batch if u.trace]
-            for utterance, rating in zip(batch, model.rate(batch, thinks), strict=True):
+            for utterance, rating in zip(batch, model.rate(batch, [u.extra["think"] for u in batch]), strict=True):
                 assert rating is not None
                 assert utterance.rating is not None
                 store.append({"id": utterance.id, "gold": utterance.rating.model_dump(), "rated": rating.model_dump()})

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from emotionthinker import reproducing
+from emotionthinker.errors import RecipeError
+from emotionthinker.recipes import folder_of
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[list[str]]]:
+    """A plan of two stages, and the commands that would have run."""
+    monkeypatch.chdir(tmp_path)
+    steps = [
+        {"name": "first", "command": "annotate", "out": "runs/first", "minutes": 2},
+        {"name": "second", "command": "cot", "recipe": "cot.yaml", "out": "runs/second", "minutes": 3},
+    ]
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"machine": "a test", "steps": steps}))
+    commands: list[list[str]] = []
+
+    def called(command: list[str], **_: Any) -> Any:
+        commands.append(command[3:])
+        return type("Done", (), {"returncode": 3 if "runs/fails" in command else 0})
+
+    monkeypatch.setattr(reproducing.subprocess, "run", called)
+    return tmp_path, commands
+
+
+def test_stages_run_in_order(plan: tuple[Path, list[list[str]]]) -> None:
+    folder, commands = plan
+    reproducing.run(str(folder), data=Path("speech.jsonl"), only=[], dry_run=False)
+    assert commands == [
+        ["annotate", "speech.jsonl", "--out", "runs/first"],
+        ["cot", str(folder / "cot.yaml"), "--out", "runs/second"],
+    ]
+
+
+def test_only_named_stages_run_and_unknown_ones_are_an_error(plan: tuple[Path, list[list[str]]]) -> None:
+    folder, commands = plan
+    reproducing.run(str(folder), data=None, only=["second"], dry_run=False)
+    assert [command[0] for command in commands] == ["cot"]
+    with pytest.raises(RecipeError, match="third"):
+        reproducing.run(str(folder), data=None, only=["third"], dry_run=False)
+    with pytest.raises(RecipeError, match="--data"):
+        reproducing.run(str(folder), data=None, only=["first"], dry_run=False)
+
+
+def test_a_failed_stage_stops_the_plan(plan: tuple[Path, list[list[str]]]) -> None:
+    folder, commands = plan
+    text = (folder / "plan.yaml").read_text().replace("runs/first", "runs/fails")
+    (folder / "plan.yaml").write_text(text)
+    with pytest.raises(RecipeError, match="stage first ended with status 3"):
+        reproducing.run(str(folder), data=Path("speech.jsonl"), only=[], dry_run=False)
+    assert len(commands) == 1
+
+
+def test_finished_is_what_the_manifest_says(tmp_path: Path) -> None:
+    step = reproducing.Step(name="a", command="cot", out=tmp_path, minutes=1)
+    assert not step.finished
+    (tmp_path / "manifest.json").write_text(json.dumps({"status": "running"}))
+    assert not step.finished
+    (tmp_path / "manifest.json").write_text(json.dumps({"status": "finished"}))
+    assert step.finished
+
+
+def test_every_recipe_of_the_shipped_plan_is_there_and_reads() -> None:
+    from emotionthinker import recipes
+    from emotionthinker.evaluation.evaluate import EvaluateRecipe
+    from emotionthinker.perception.build import PerceptionRecipe
+    from emotionthinker.reasoning.cot import CotRecipe
+    from emotionthinker.reasoning.reward_data import RewardDataRecipe
+    from emotionthinker.training.grpo_recipe import GrpoRecipe
+    from emotionthinker.training.reward_model import RewardModelRecipe
+    from emotionthinker.training.sft import SftRecipe
+    from emotionthinker.training.tower import TowerRecipe
+
+    classes = {
+        "cot": CotRecipe,
+        "perception": PerceptionRecipe,
+        "tower": TowerRecipe,
+        "sft": SftRecipe,
+        "reward-data": RewardDataRecipe,
+        "reward-train": RewardModelRecipe,
+        "grpo": GrpoRecipe,
+        "evaluate": EvaluateRecipe,
+    }
+    folder = folder_of("nano")
+    steps = [step for step in reproducing.read_plan(folder).steps if step.recipe]
+    assert {step.command for step in steps} == set(classes)
+    for step in steps:
+        recipes.load(folder / str(step.recipe), classes[step.command])
