@@ -60,8 +60,8 @@ SAME = "They are coming home tomorrow evening."
 SAME_IPA = "ðA ɑɹ kˈʌmɪŋ hˈOm təmˈɑɹO ˈivnɪŋ"
 
 CLIPS = (
-    Clip("neutral", "af_heart", SAME, f"{SAME_IPA}.", speed=0.95, spread=0.8, level_dbfs=-28.0),
-    Clip("happy", "af_heart", SAME, f"{SAME_IPA}!", 1.0, 4.5, 1.9, 2.0, 3.0, -19.0),
+    Clip("neutral", "af_heart", SAME, f"{SAME_IPA}.", speed=0.95, shift_st=1.5, spread=0.8, level_dbfs=-28.0),
+    Clip("happy", "af_heart", SAME, f"{SAME_IPA}!", 1.0, 6.5, 1.8, 2.0, 3.0, -19.0),
     Clip("sad", "am_michael", SAME, f"{SAME_IPA}.", 0.74, -1.5, 0.45, -2.5, -9.0, -40.0),
     Clip("angry", "am_michael", SAME, f"{SAME_IPA}!", 1.15, 9.0, 1.5, -3.0, 8.0, -14.0),
     Clip(

@@ -95,7 +95,7 @@ def explain_stream(
 ) -> Iterator[str | Explanation]:
     """As `explain`, but yields the pieces of the model's words as they come, and the `Explanation` last.
 
-    The model is loaded while the words are recognised, and the prosody is measured while the model speaks.
+    The prosody is measured while the model speaks.
     """
     from emotionthinker.prosody import activity, energy, transcript
     from emotionthinker.reasoning.claims import check
@@ -103,16 +103,14 @@ def explain_stream(
     name, samples = _hear(audio, sample_rate, max_seconds)
     speech = activity.speech_mask(samples, RATE)
     anyone_speaks = speech.sum() * activity.FRAME_S >= energy.MIN_SPEECH_S - 1e-9
+    # Not in a thread: the recogniser imports from transformers too, whose lazy imports fail when two threads race.
+    thinker = load_model(model) if anyone_speaks else None
+    said = transcript.measure(samples, RATE, speech, text=text, language=language, transcribe=transcribe)
+    question = emotion_question(said.text)
     raw, probabilities = "", dict[str, float]()
-    speaker = str(model) if isinstance(model, (str, Path)) else model.name
     with ThreadPoolExecutor(max_workers=1) as aside:
-        loading = aside.submit(load_model, model) if anyone_speaks else None
-        said = transcript.measure(samples, RATE, speech, text=text, language=language, transcribe=transcribe)
         measuring = aside.submit(_measure, samples, said, gender, language, calibration)
-        question = emotion_question(said.text)
-        if loading is not None:
-            thinker = loading.result()
-            speaker = thinker.name
+        if thinker is not None:
             for piece in thinker.stream(samples, question):
                 raw += piece
                 yield piece
@@ -129,7 +127,7 @@ def explain_stream(
         raw=raw,
         prosody=prosody,
         claims=check(think, prosody),
-        model=speaker,
+        model=_name(thinker or model),
     )
 
 
@@ -173,6 +171,10 @@ def load_model(model: str | Path | Explainer) -> Explainer:
 
             _loaded[key] = Thinker.load(key)
         return _loaded[key]
+
+
+def _name(model: str | Path | Explainer) -> str:
+    return str(model) if isinstance(model, (str, Path)) else model.name
 
 
 def _hear(audio: Audio, sample_rate: int, max_seconds: float) -> tuple[str, Samples]:

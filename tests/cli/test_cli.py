@@ -63,7 +63,7 @@ def test_annotate_reports_failures_and_keeps_the_rest(
     assert result.exit_code == 1
     rows = [json.loads(line) for line in (tmp_path / "out" / "utterances.jsonl").read_text().splitlines()]
     failures = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").read_text().splitlines()]
-    assert [row["id"] for row in rows] == ["good"]
+    assert [row["id"] for row in rows] == ["good.wav"]
     assert failures[0]["reason"] == "undecodable"
 
 

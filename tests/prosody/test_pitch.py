@@ -202,7 +202,7 @@ def test_tracks_without_voicing_are_fine(frames: int) -> None:
 
 @pytest.mark.real
 def test_targets_on_imposed_pitch() -> None:
-    """Gross pitch error at most 1.0 %, before and after repair, on the first clips of the folder with known F0."""
+    """Gross pitch error at most 1.0 %, before and after repair, on all clips of the folder with known F0."""
     shared = os.environ.get("EMOTIONTHINKER_SHARED")
     if not shared or not Path(shared, "f0_truth").is_dir():
         pytest.skip("EMOTIONTHINKER_SHARED does not name a folder with f0_truth/")

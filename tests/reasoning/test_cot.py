@@ -49,6 +49,15 @@ def test_a_finished_run_is_not_done_again(annotated: Path, tmp_path: Path) -> No
     assert (tmp_path / "cot/traces.jsonl").stat().st_mtime_ns == before
 
 
+def test_rows_of_two_different_runs_do_not_mix(annotated: Path, tmp_path: Path) -> None:
+    run(CotRecipe(utterances=str(annotated)), tmp_path / "cot")
+    with pytest.raises(RecipeError, match="other seed"):
+        run(CotRecipe(utterances=str(annotated), seed=1), tmp_path / "cot")
+    annotated.write_text(annotated.read_text().splitlines()[0] + "\n")
+    with pytest.raises(RecipeError, match="other inputs"):
+        run(CotRecipe(utterances=str(annotated)), tmp_path / "cot")
+
+
 def test_rules_reject_into_a_side_file(annotated: Path, tmp_path: Path) -> None:
     recipe = CotRecipe.model_validate({"utterances": str(annotated), "rules": {"max_words": 41}})
     result = run(recipe, tmp_path)

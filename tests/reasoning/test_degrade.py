@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from emotionthinker.reasoning.claims import check
 from emotionthinker.reasoning.degrade import attributes, degrade, disturb, rate_disturbed, rate_share
-from emotionthinker.reasoning.flipping import falsify, share_supported
+from emotionthinker.reasoning.flipping import falsifications, share_supported
 from emotionthinker.reasoning.linking import argue_for, cut_links, find_links, paragraphs, split_sentences
 from emotionthinker.reasoning.writer import GrammarWriter
 from emotionthinker.records import CRITERIA, Rating, Utterance
@@ -50,7 +50,7 @@ def test_facts_are_flipped_to_the_band_and_nothing_else_is(target: int) -> None:
 
 
 def test_all_claims_can_be_made_wrong() -> None:
-    wrong = falsify(TEXT, prosody(), 0.0, Random(3))
+    *_, wrong = falsifications(TEXT, prosody(), Random(3))
     assert share_supported(check(wrong, prosody())) == 0.0
     assert "man says" in wrong
     assert "woman" not in wrong

@@ -62,9 +62,9 @@ def earnable(monkey: Any = None) -> None:
 
 
 def coin_reasoning(utterances: Any, completions: list[str]) -> list[float | None]:
-    """R_t that anybody can recompute; every seventh completion is not rated."""
+    """R_t that anybody can recompute; about every eleventh completion is not rated."""
     sums = [sum(map(ord, completion)) for completion in completions]
-    return [None if total % 7 == 0 else 0.2 + 0.8 * (total % 5) / 4 for total in sums]
+    return [None if total % 11 == 0 else 0.2 + 0.8 * (total % 5) / 4 for total in sums]
 
 
 def trainer_of(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -62,26 +61,26 @@ def scored(thinker: Path, records: Path, folder: Path, rank: int = 0, world: int
     return seen
 
 
-def rank_main(rank: int, port: int, thinker: Path, records: Path, folder: Path) -> None:
-    os.environ.update(
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE=str(WORLD),
-        LOCAL_WORLD_SIZE=str(WORLD),
-        MASTER_ADDR="127.0.0.1",
-        MASTER_PORT=str(port),
-    )
+def rank_main(rank: int, thinker: Path, records: Path, folder: Path) -> None:
     seen = scored(thinker, records, folder, rank, WORLD)
     assert torch.distributed.get_backend() == "gloo"
     (folder / f"rank{rank}.json").write_text(json.dumps(seen))
     torch.distributed.destroy_process_group()
 
 
-def test_tau_and_schedule_are_the_same_on_one_and_two_processes(world: tuple[Path, Path], tmp_path: Path) -> None:
+def test_tau_and_schedule_are_the_same_on_one_and_two_processes(
+    world: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    processes = [start(rank_main, rank, port, *world, tmp_path) for rank in range(WORLD)]
+    processes = []
+    for rank in range(WORLD):
+        with monkeypatch.context() as torchrun:  # what torchrun sets for each process
+            settings = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": WORLD, "LOCAL_WORLD_SIZE": WORLD}
+            for name, value in {**settings, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}.items():
+                torchrun.setenv(name, str(value))
+            processes.append(start(rank_main, rank, *world, tmp_path))
     for process in processes:
         process.join()
         assert process.exitcode == 0
@@ -143,7 +142,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
             assert row[name] == pytest.approx(other[name], rel=1e-3, abs=1e-6), (row["step"], name)
     said = [(row["step"], row["id"], row["completion"]) for row in read_log(killed / "completions.jsonl")]
     assert said == [(row["step"], row["id"], row["completion"]) for row in read_log(calm / "completions.jsonl")]
-    assert resumed == pytest.approx(undisturbed, rel=1e-3, abs=1e-6)
+    assert {name: pytest.approx(value, rel=1e-3, abs=1e-6) for name, value in undisturbed.items()} == resumed
     last = [ptr.last_checkpoint(folder / "checkpoints") for folder in (killed, calm)]
     states = [(path / ptr.STATE_FILE).read_text() for path in last if path]
     assert len(states) == 2

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,14 @@ def test_the_llm_in_full_against_a_reference(world: tuple[Path, Path], tmp_path:
     assert not any("audio_tower" in name or "visual" in name for name in changed)
 
 
-def test_another_recipe_in_the_same_folder_is_refused(world: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_trained_run_only_needs_its_model_and_another_recipe_is_refused(
+    world: tuple[Path, Path], tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    grpo.run(recipe_of(*world, steps=1), out)
+    first = grpo.run(recipe_of(*world, steps=1), out)
+    shutil.rmtree(out / "model")  # as if the kill had come while the model was written
+    assert grpo.run(recipe_of(*world, steps=1), out) == first
+    assert (out / "model" / "config.json").exists()
     with pytest.raises(RecipeError, match="another recipe"):
         grpo.run(recipe_of(*world, steps=1, beta=0.1), out)
     metrics = grpo.run(recipe_of(*world, steps=1, beta=0.1), out, resume=False)

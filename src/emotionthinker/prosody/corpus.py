@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,7 +34,9 @@ class AnnotateRecipe(Recipe):
     source: list[Path] = Field(min_length=1)
     """Sound files, folders, or manifests (JSONL, CSV, Parquet)."""
     calibration: str = "reference"
-    """`reference`, a calibration file, or `fit` to fit one on these clips."""
+    """`reference`, a calibration file, or `fit` to fit one on these clips (those of the test split are left out)."""
+    name: str = "fitted"
+    """Name of a calibration that is fitted."""
     workers: int = Field(default=0, ge=0)
     """Processes; 0 takes every core."""
     language: str = "en"
@@ -80,9 +83,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     places = _places(measured)
     order = [id for id in stamps if id in places]
     if calibration is None:
-        calibration = Calibration.fit(
-            _stored(measured, order, places), out.name, clips=len(order), source=recipe.source
-        )
+        calibration = _fitted(recipe, lambda: _stored(measured, order, places))
     calibration.save(out / "thresholds.json")
     write_jsonl(out / "utterances.jsonl", (_levelled(u, calibration) for u in _stored(measured, order, places)))
     parquet.write(out / "utterances.parquet", (_levelled(u, calibration) for u in _stored(measured, order, places)))
@@ -197,6 +198,19 @@ def _drop_stale(path: Path, stamps: dict[str, str]) -> None:
         part.replace(path)
     else:
         part.unlink()
+
+
+def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -> Calibration:
+    """Cuts from all clips but those of the test split, with where they come from."""
+    datasets = Counter(u.dataset or "(no dataset)" for u in stored() if u.split != "test")
+    return Calibration.fit(
+        (utterance for utterance in stored() if utterance.split != "test"),
+        recipe.name,
+        clips=dict(datasets),
+        left_out="clips of the test split",
+        source=[path.name for path in recipe.source],
+        command=f"the annotate stage with calibration={FIT} and name={recipe.name}; this is its thresholds.json",
+    )
 
 
 def _places(path: Path) -> dict[str, int]:

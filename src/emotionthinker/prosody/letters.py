@@ -23,7 +23,7 @@ eer|IH R; ear|IH R; air|EH R; oor|AO R; our\b|ER; are\b|EH R; ere\b|IH R; ire\b|
 war|W AO R; wor|W ER; ar|AA R; er(?={_C}|\b)|ER; ir(?={_C}|\b)|ER; ur|ER; or|AO R
 ee|IY; ea|IY; oo|UW; ous\b|AH S; ou|AW; ow\b|OW; ow|AW; o[iy]|OY; a[uw]|AO; a[iy]|EY; ey\b|IY; e[iy]|EY; ie|IY; ue\b|UW
 ui|UW; oa|OW; oe\b|OW; e[uw]|UW; ia|IY AH; io|IY OW; ua|UW AH; eo|IY OW
-(?<=[bcdfgkpstz])le\b|AH L; (?<=[td])ed\b|IH D; (?<=[pkfscx])ed\b|T; (?<={_C})ed\b|D
+(?<=[bcdfgkpstz])le(?=s?\b)|AH L; (?<=[td])ed\b|IH D; (?<=[pkfscx])ed\b|T; (?<={_C})ed\b|D
 (?<=[szxc])es\b|IH Z; (?<=[sc]h)es\b|IH Z; (?<={_C})es\b|Z
 a(?={_C}(?:e|es|ed|ing)\b)|EY; i(?={_C}(?:e|es|ed|ing)\b)|AY; o(?={_C}(?:e|es|ed|ing)\b)|OW
 u(?={_C}(?:e|es|ed|ing)\b)|UW; e(?={_C}es?\b)|IY; (?<={_V}{_C})e\b|; (?<={_C}{_C})e\b|

@@ -61,22 +61,24 @@ def measure(
     """Articulation rate (pauses out) and speaking rate (pauses in), phones a second, and the spans of the words.
 
     `speech` is the 10 ms mask of `activity.speech_mask`. Without text there are no spans. Without enough speech all is
-    None and `reason` says silent, too_short or implausible_text (more phones than could be said).
+    None and `reason` says silent, too_short or no_syllables. A text with more phones than could be said is not used:
+    syllables are counted instead, with reason implausible_text.
     """
     speech_s = float(_without_short_gaps(speech).sum()) * FRAME_S
     if speech_s < MIN_SPEECH_S:
         return Rate(reason="silent" if not speech.any() else "too_short"), []
     said = wording.read(text, language) if text else []
     counts = wording.count(said, language)
-    if said and all(counts):
-        if sum(counts) > MAX_PHONES_A_SECOND * speech_s:
-            return Rate(reason="implausible_text"), []
+    implausible = sum(counts) > MAX_PHONES_A_SECOND * speech_s
+    if said and all(counts) and not implausible:
         return _with_text(samples, sample_rate, speech, said, counts, language)
     nuclei = syllable_nuclei(samples, sample_rate, speech)
     if not len(nuclei):
         return Rate(reason="no_syllables"), []
-    phones = round(len(nuclei) * PHONES_A_NUCLEUS)
-    return _over_speech(phones, speech, NUCLEI), spread(said, [len(w.text) for w in said], speech)
+    rate = _over_speech(round(len(nuclei) * PHONES_A_NUCLEUS), speech, NUCLEI)
+    if implausible:
+        return rate.model_copy(update={"reason": "implausible_text"}), []
+    return rate, spread(said, [len(word.text) for word in said], speech)
 
 
 def _with_text(

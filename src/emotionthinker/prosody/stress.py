@@ -23,6 +23,8 @@ MIN_WORDS = 3
 MAX_STRESSED = 3
 THRESHOLD = 0.8
 """Prominence (mean of three z-scores) from which a word counts as stressed."""
+LEAST_SPREAD = (0.2, 1.5, 2.0)
+"""Spread between the words of log length, F0 (st) and level (dB) below which differences are not blown up."""
 FUNCTION_DAMPING = 0.5
 FINAL_LENGTHENING = 1.3
 """Divides the length of the last word, which is drawn out whether stressed or not."""
@@ -50,14 +52,15 @@ def prominence(
     """Prominence of each word: mean z-score of length a phone, F0 excursion and loudness over the utterance's words.
 
     `spans` are (start_s, end_s) or (start_s, end_s, phones). `track` spares a second pitch pass. Zero mean over the
-    words; all zero for fewer than two words or when nothing varies.
+    words; zero for fewer than two words.
     """
     if len(spans) < 2:
         return [0.0] * len(spans)
     track = pitch.track(samples, sample_rate) if track is None else track
     levels = frame_levels(samples, sample_rate)
     f0 = pitch.at_frames(pitch.repair_octaves(track), len(levels))
-    cues = np.stack([_z(_lengths(spans)), _z(_excursions(spans, f0)), _z(_loudness(spans, levels))])
+    measured = _lengths(spans), _excursions(spans, f0), _loudness(spans, levels)
+    cues = np.stack([_z(cue, least) for cue, least in zip(measured, LEAST_SPREAD, strict=True)])
     return [round(float(score), 4) for score in cues.mean(axis=0)]
 
 
@@ -95,12 +98,12 @@ def choose(scores: Sequence[float], texts: Sequence[str], language: str = "en") 
     return {i for i in ranked[:MAX_STRESSED] if weighed[i] >= THRESHOLD}
 
 
-def _z(values: Floats) -> Floats:
-    """z-scores; where a cue is missing (NaN) the word counts as average."""
+def _z(values: Floats, least: float) -> Floats:
+    """z-scores, the deviation no smaller than `least`; where a cue is missing (NaN) the word counts as average."""
     known = values[np.isfinite(values)]
-    if len(known) < 2 or float(known.std()) < 1e-6:
+    if len(known) < 2:
         return np.zeros(len(values))
-    return np.asarray(np.nan_to_num((values - known.mean()) / known.std(), nan=0.0))
+    return np.asarray(np.nan_to_num((values - known.mean()) / max(float(known.std()), least), nan=0.0))
 
 
 def _lengths(spans: Sequence[Span]) -> Floats:

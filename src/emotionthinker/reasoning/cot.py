@@ -54,6 +54,7 @@ def run(recipe: CotRecipe, out: Path) -> dict[str, Any]:
     stage = Run(out, "cot", recipe.model_dump(mode="json"), [source])
     if stage.finished:
         return dict(stage.previous["metrics"]) if stage.previous else {}
+    refuse_other_run(stage, ("seed", "writer", "rules"), out / "traces.jsonl")
     rows, skipped = _usable(utterances(source), recipe.limit)
     if recipe.writer == "endpoint" and recipe.dry_run:
         return EndpointWriter(recipe.endpoint, recipe.rules).estimate(rows)
@@ -77,6 +78,20 @@ def run(recipe: CotRecipe, out: Path) -> dict[str, Any]:
         )
     stage.finish(counts=result["counts"], metrics=result)
     return result
+
+
+def refuse_other_run(stage: Run, settings: tuple[str, ...], results: Path) -> None:
+    """Raise `RecipeError` when `results` were made from other inputs or settings: rows of two runs must not mix."""
+    if not results.exists() or not stage.previous:
+        return
+    old, new = stage.previous, stage.manifest
+    changed = [name for name in settings if old.get("recipe", {}).get(name) != new["recipe"][name]]
+    changed += ["inputs"] if old.get("inputs") != new["inputs"] else []
+    if changed:
+        raise RecipeError(
+            f"{results} was made with other {', '.join(changed)} (see manifest.json beside it); "
+            "choose another --out or remove that folder"
+        )
 
 
 def _usable(rows: Iterable[Utterance], limit: int | None) -> tuple[list[Utterance], dict[str, int]]:

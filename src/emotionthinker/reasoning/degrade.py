@@ -24,7 +24,7 @@ from random import Random
 
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.reasoning.claims import check, read
-from emotionthinker.reasoning.flipping import falsify, share_supported
+from emotionthinker.reasoning.flipping import falsifications, share_supported
 from emotionthinker.reasoning.linking import argue_for, cut_links, find_links, paragraphs, split_sentences
 from emotionthinker.records import Prosody, Rating
 
@@ -120,14 +120,18 @@ def _rate_links(share: float) -> int:
 
 
 def _damage_facts(text: str, prosody: Prosody, rating: int, rng: Random) -> tuple[str, float | None, int]:
-    """Flip claims until the share of supported ones lies in the band of `rating` (or as near as it gets)."""
-    before = share_supported(check(text, prosody))
-    if before is None or rating == 5:
-        return text, before, 5 if before is None else rate_share(before)
-    below = {4: 0.99, 3: 0.74, 2: 0.49, 1: 0.24}[rating]
-    changed = falsify(text, prosody, below, rng)
-    share = share_supported(check(changed, prosody))
-    return changed, share, 5 if share is None else rate_share(share)
+    """Flip claims until the share of supported ones lies in the band of `rating`, or as near as it gets."""
+    share = share_supported(check(text, prosody))
+    if share is None or rating == 5:
+        return text, share, 5 if share is None else rate_share(share)
+    best = (abs(rate_share(share) - rating), rng.random(), text, share)
+    for changed in falsifications(text, prosody, rng):
+        share = share_supported(check(changed, prosody)) or 0.0
+        best = min(best, (abs(rate_share(share) - rating), rng.random(), changed, share))
+        if rate_share(share) <= rating:
+            break
+    _, _, text, share = best
+    return text, share, rate_share(share)
 
 
 def disturb(text: str, rating: int, rng: Random) -> tuple[str, float]:
@@ -136,7 +140,7 @@ def disturb(text: str, rating: int, rng: Random) -> tuple[str, float]:
         return text, 0.0
     words = text.split()
     low, high = _DISTURBED[rating]
-    quota = max(1, round(len(words) * rng.uniform(low, high)))
+    quota = max(1, int(len(words) * rng.uniform(low, high)))
     if rating == 1:
         return _scramble(text, rng), 1.0
     touched: set[int] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 
 from emotionthinker.reasoning.checking import tokenise
@@ -88,26 +88,21 @@ def share_supported(claims: list[Claim]) -> float | None:
     return summary(claims)["precision"]
 
 
-def falsify(think: str, prosody: Prosody, at_most: float, rng: Random) -> str:
-    """Flip one supported claim after the other until at most `at_most` (0..1) of the checkable ones is supported.
-
-    Stops early when no claim is left that can be flipped; the reached share is what `claims.check` says of the result.
-    """
+def falsifications(think: str, prosody: Prosody, rng: Random) -> Iterator[str]:
+    """The text with one, two, ... of its supported claims flipped, until none is left that can be flipped."""
     failed: set[tuple[str, str]] = set()
     while True:
-        claims = check(think, prosody)
-        share = share_supported(claims)
-        if share is None or share <= at_most:
-            return think
-        left = [c for c in claims if c.verdict == "supported" and (c.feature, c.text) not in failed]
+        supported = [claim for claim in check(think, prosody) if claim.verdict == "supported"]
+        left = [claim for claim in supported if (claim.feature, claim.text) not in failed]
         if not left:
-            return think
+            return
         claim = rng.choice(left)
         changed = _flip(think, claim, prosody, rng)
         if changed is None:
             failed.add((claim.feature, claim.text))
         else:
             think = changed
+            yield think
 
 
 def _flip(think: str, claim: Claim, prosody: Prosody, rng: Random) -> str | None:

@@ -15,7 +15,7 @@ from pydantic import Field
 from emotionthinker.errors import EndpointError, RecipeError
 from emotionthinker.models.prompt import completion
 from emotionthinker.reasoning.claims import check
-from emotionthinker.reasoning.cot import utterances
+from emotionthinker.reasoning.cot import refuse_other_run, utterances
 from emotionthinker.reasoning.degrade import Variant, attributes, degrade, rate_share
 from emotionthinker.reasoning.endpoint import Endpoint, EndpointRecipe, estimate, prompt
 from emotionthinker.reasoning.endpoint_writer import clean, concurrently, facts
@@ -68,6 +68,7 @@ def run(recipe: RewardDataRecipe, out: Path) -> dict[str, Any]:
     stage = Run(out, "reward-data", recipe.model_dump(mode="json"), [source])
     if stage.finished:
         return dict(stage.previous["metrics"]) if stage.previous else {}
+    refuse_other_run(stage, ("seed", "writer"), out / "ratings.jsonl")
     jobs = list(_jobs(recipe, source))
     if recipe.writer == "endpoint" and recipe.dry_run:
         texts = [_ask(job) for job in jobs if job.number]

@@ -31,7 +31,7 @@ class GrpoRecipe(Recipe):
     """One GRPO-PTR run."""
 
     model: str
-    """`nano`, the folder of an earlier stage, or a hub id."""
+    """`nano-base`, the folder of an earlier stage, or a hub id."""
     records: Path
     """JSONL of Utterances with audio and emotion; prosody as well for `reasoning: claims`."""
     split: str = "train"

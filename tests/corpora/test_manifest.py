@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emotionthinker.corpora.manifest import BadRow, utterances
+from emotionthinker.errors import RecordError
+from emotionthinker.records import Utterance, write_parquet
+
+ROW = {
+    "audio_path": "a/x.wav",
+    "transcription": "Hello there",
+    "gt": "angry",
+    "gender": "F",
+    "speaker": 7,
+    "mic": "far",
+}
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    elif path.suffix in (".csv", ".tsv"):
+        comma = "\t" if path.suffix == ".tsv" else ","
+        lines = [comma.join(rows[0])] + [comma.join(str(v) for v in row.values()) for row in rows]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv", "parquet"])
+def test_every_kind_of_manifest_reads_the_same(kind: str, tmp_path: Path) -> None:
+    (found,) = utterances([write(tmp_path / f"m.{kind}", [ROW])])
+    assert isinstance(found, Utterance)
+    assert (found.id, found.audio) == ("a/x", str((tmp_path / "a/x.wav").resolve()))
+    assert (found.text, found.emotion, found.original_label) == ("Hello there", "Angry", "angry")
+    assert (found.gender, found.speaker, found.split, found.extra) == ("female", "7", "train", {"mic": "far"})
+
+
+@pytest.mark.parametrize("name", ["audio_path", "path", "audio", "file", "filename", "wav"])
+def test_names_of_the_sound_file(name: str, tmp_path: Path) -> None:
+    (found,) = utterances([write(tmp_path / "m.jsonl", [{name: "x.wav", "id": "one"}])])
+    assert (found.id, found.audio) == ("one", str((tmp_path / "x.wav").resolve()))
+
+
+def test_null_labels_fall_back_to_the_original_one(tmp_path: Path) -> None:
+    row = {"path": "x.wav", "label": None, "orig_label": "boredom", "dataset": "emodb", "language": "de"}
+    (found,) = utterances([write(tmp_path / "m.jsonl", [row])], language="en")
+    assert (found.emotion, found.original_label, found.language) == (None, "boredom", "de")
+
+
+def test_language_fills_in(tmp_path: Path) -> None:
+    (found,) = utterances([write(tmp_path / "m.jsonl", [{"path": "x.wav"}])], language="it")
+    assert found.language == "it"
+
+
+def test_our_own_parquet_comes_back_as_a_manifest(tmp_path: Path) -> None:
+    first = Utterance(
+        id="a", audio=str(tmp_path / "x.wav"), emotion="Sad", original_label="grief", split="test", extra={"mic": "far"}
+    )
+    write_parquet(tmp_path / "m.parquet", [first])
+    assert list(utterances([tmp_path / "m.parquet"])) == [first]
+
+
+def test_folders_and_files(tmp_path: Path) -> None:
+    for name in ("b.WAV", "a/c.mp3", "a/notes.txt", "a/d.flac"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = list(utterances([tmp_path, tmp_path / "a" / "d.flac"]))
+    assert [item.id for item in found] == ["a/c.mp3", "a/d.flac", "b.WAV", "d.flac"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{broken", "not JSON"),
+        ("[1]", "not an object"),
+        ('{"text": "no sound named"}', "no sound file named"),
+        ('{"path": "x.wav", "gender": "robot"}', "robot"),
+        ('{"path": "x.wav", "age": "old"}', "age"),
+    ],
+)
+def test_a_bad_row_says_where_and_why_and_the_rest_is_read(line: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text(f'{{"path": "good.wav"}}\n\n{line}\n{{"path": "fine.wav"}}\n')
+    first, bad, last = utterances([tmp_path / "m.jsonl"])
+    assert (first.id, last.id) == ("good", "fine")
+    assert isinstance(bad, BadRow)
+    assert bad.id == "m.jsonl:3"
+    assert message in str(bad.error)
+    assert "3" in str(bad.error)
+
+
+def test_a_repeated_id_is_a_bad_row(tmp_path: Path) -> None:
+    first, second = utterances([write(tmp_path / "m.jsonl", [{"path": "x.wav"}, {"path": "x.flac"}])])
+    assert isinstance(first, Utterance)
+    assert isinstance(second, BadRow)
+    assert "unique" in str(second.error)
+
+
+def test_a_csv_row_with_too_many_values(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,text\nx.wav,hello, there\n")
+    (bad,) = utterances([tmp_path / "m.csv"])
+    assert isinstance(bad, BadRow)
+    assert "more values" in str(bad.error)
+
+
+@pytest.mark.parametrize("name", ["nowhere.jsonl", "notes.txt", "empty", "bad.parquet"])
+def test_sources_that_cannot_be_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1")
+    with pytest.raises(RecordError, match=name):
+        list(utterances([tmp_path / name]))

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from emotionthinker.corpora import parquet
+from emotionthinker.records import Energy, Prosody, Stress, Trace, Utterance, Word, read_parquet
+
+
+def test_batches_of_different_fillings_share_one_schema(tmp_path: Path) -> None:
+    """All-null batches first: a schema guessed from them would refuse what follows."""
+    bare = [Utterance(id=f"a{n}") for n in range(parquet._BATCH + 1)]
+    word = Word(text="hour", start_s=0.1, end_s=0.5, score=1.2, stressed=True)
+    full = Utterance(
+        id="full",
+        text="an hour",
+        age=30,
+        prosody=Prosody(duration_s=1.5, energy=Energy(active_dbfs=-20), stress=Stress(words=[word], method="acoustic")),
+        trace=Trace(think="It is loud.", answer="angry", writer="me"),
+        extra={"any": [1, None, {"x": "y"}]},
+    )
+    path = tmp_path / "u.parquet"
+    assert parquet.write(path, iter([*bare, full])) == len(bare) + 1
+    assert list(read_parquet(path)) == [*bare, full]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_makes_an_empty_table(tmp_path: Path) -> None:
+    assert parquet.write(tmp_path / "u.parquet", []) == 0
+    assert list(read_parquet(tmp_path / "u.parquet")) == []

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emotionthinker import audio
+from emotionthinker.prosody import activity, rate, words
+
+TEXT = "They are coming home tomorrow evening."
+
+
+def measured(samples: np.ndarray, text: str | None, language: str = "en") -> tuple[Any, list[rate.WordSpan]]:
+    return rate.measure(samples, 16000, activity.speech_mask(samples, 16000), text, language)
+
+
+def test_alignment_finds_every_word_in_order(spoken: Any) -> None:
+    samples, _ = audio.load(spoken("neutral"))
+    pace, spans = measured(samples, TEXT)
+    assert pace.method == "alignment"
+    assert [span.text for span in spans] == ["They", "are", "coming", "home", "tomorrow", "evening"]
+    assert all(a.end_s <= b.start_s + 1e-6 for a, b in itertools.pairwise(spans))
+    assert all(span.aligned and span.end_s - span.start_s >= 0.03 * span.phones - 1e-6 for span in spans)
+    assert pace.phones == sum(span.phones for span in spans)
+    assert 9 < pace.articulation < 17
+    assert pace.speaking <= pace.articulation
+
+
+def test_alignment_moves_with_the_sound_and_ignores_gain(spoken: Any) -> None:
+    samples, _ = audio.load(spoken("neutral"))
+    _, spans = measured(samples, TEXT)
+    _, moved = measured(np.concatenate([np.zeros(8000, np.float32), 0.25 * samples]), TEXT)
+    assert np.allclose([s.start_s for s in spans], [s.start_s - 0.5 for s in moved], atol=0.06)
+
+
+def test_a_slower_version_has_the_slower_rate(spoken: Any) -> None:
+    import soxr
+
+    samples, _ = audio.load(spoken("neutral"))
+    slow = soxr.resample(samples, 1.0, 1.25).astype(np.float32)
+    ratio = measured(slow, TEXT)[0].articulation / measured(samples, TEXT)[0].articulation
+    assert ratio == pytest.approx(1 / 1.25, rel=0.06)
+
+
+def test_pauses_lower_the_speaking_rate_only(spoken: Any) -> None:
+    samples, _ = audio.load(spoken("neutral"))
+    pace, spans = measured(samples, TEXT)
+    cut = round(spans[2].end_s * 16000)
+    paused, _ = measured(np.concatenate([samples[:cut], np.zeros(16000, np.float32), samples[cut:]]), TEXT)
+    assert paused.articulation == pytest.approx(pace.articulation, rel=0.08)
+    assert paused.speaking < 0.8 * pace.speaking
+
+
+def test_unknown_words_and_numbers_are_aligned(spoken: Any) -> None:
+    samples, _ = audio.load(spoken("neutral"))
+    pace, spans = measured(samples, "They are comming 2 zorro evenning")
+    assert pace.method == "alignment"
+    assert [span.text for span in spans][3] == "2"
+
+
+def test_german_text_is_not_aligned_with_the_english_model(speech: Any) -> None:
+    pace, spans = measured(speech(seconds=2.0), "Das will sie am Mittwoch abgeben", "de")
+    assert pace.method == "letters+vad"
+    assert [span.text for span in spans] == ["Das", "will", "sie", "am", "Mittwoch", "abgeben"]
+    assert not any(span.aligned for span in spans)
+
+
+def test_failed_alignment_falls_back_to_the_dictionary(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate, "_pass", lambda *_: None)
+    pace, spans = measured(speech(seconds=2.0), "kids are talking by the door")
+    assert pace.method == "dictionary+vad"
+    assert pace.phones == sum(words.count(words.read("kids are talking by the door")))
+    assert spans
+    assert not any(span.aligned for span in spans)
+
+
+def test_alignment_squeezed_into_a_corner_is_not_believed(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        rate, "_pass", lambda _, names, __: [(0.1 + i * 0.1, 0.2 + i * 0.1, 3) for i in range(len(names))]
+    )
+    assert measured(speech(seconds=6.0), "kids are talking")[0].method == "dictionary+vad"
+
+
+def test_text_that_cannot_have_been_spoken_is_not_used(speech: Any) -> None:
+    pace, spans = measured(speech(seconds=1.0), "far too many words for a single second of speech " * 3)
+    assert (pace.method, pace.reason, spans) == ("nuclei+vad", "implausible_text", [])
+
+
+def test_without_text_syllables_are_counted(speech: Any) -> None:
+    samples = speech(seconds=3.0)  # four syllables a second
+    speaking = activity.speech_mask(samples, 16000)
+    assert len(rate.syllable_nuclei(samples, 16000, speaking)) == pytest.approx(12, abs=1)
+    assert rate.measure(samples, 16000, speaking)[0].method == "nuclei+vad"
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        (np.zeros(16000, np.float32), "silent"),
+        (np.zeros(800, np.float32), "silent"),
+        (np.zeros(0, np.float32), "silent"),
+    ],
+)
+def test_silence_has_a_reason(samples: np.ndarray, reason: str) -> None:
+    pace, spans = measured(samples, "some words")
+    assert (pace.articulation, pace.reason, spans) == (None, reason, [])
+
+
+def test_a_blip_is_too_short(speech: Any) -> None:
+    assert measured(speech(seconds=0.1), None)[0].reason == "too_short"
+
+
+def test_spread_deals_out_speech_frames_only() -> None:
+    mask = np.zeros(300, bool)
+    mask[50:100] = mask[200:250] = True
+    spans = rate.spread(words.read("ab cd"), [1, 1], mask)
+    assert [(s.start_s, s.end_s) for s in spans] == [(0.5, 1.0), (2.0, 2.5)]
+    assert rate.spread(words.read("a b c d e"), [1] * 5, np.ones(3, bool)) == []
+
+
+@pytest.mark.real
+def test_real_speech_aligns(shared_speech: Any) -> None:
+    clips = [row for row in shared_speech if row["dataset"] == "crema_d"][::60]
+    methods = []
+    for row in clips:
+        samples, _ = audio.load(row["audio"])
+        methods.append(measured(samples, row["transcript"])[0].method)
+    assert methods.count("alignment") >= 0.85 * len(methods)

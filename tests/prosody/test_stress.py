@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotionthinker import audio
+from emotionthinker.prosody import activity, pitch, rate, stress
+
+RATE = 16000
+
+
+def tone_words(
+    lengths: list[float], f0s: list[float], gains: list[float]
+) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """Harmonic tones as words with 60 ms of silence between them, and their spans."""
+    parts, spans, time = [], [], 0.0
+    for length, f0, gain in zip(lengths, f0s, gains, strict=True):
+        t = np.arange(round(length * RATE)) / RATE
+        tone = sum(np.sin(2 * np.pi * f0 * k * t) / k for k in range(1, 12))
+        window = np.minimum(1, np.minimum(t, length - t) / 0.02)
+        parts += [gain * 0.1 * tone * window, np.zeros(round(0.06 * RATE))]
+        spans.append((time, time + length))
+        time += length + 0.06
+    return np.concatenate(parts).astype(np.float32), spans
+
+
+@pytest.mark.parametrize("cue", ["longer", "higher", "louder"])
+@pytest.mark.parametrize("place", [0, 2])
+def test_each_cue_alone_lifts_its_word(cue: str, place: int) -> None:
+    lengths, f0s, gains = [0.3] * 5, [180.0] * 5, [1.0] * 5
+    if cue == "longer":
+        lengths[place] = 0.5
+    elif cue == "higher":
+        f0s[place] = 250.0
+    else:
+        gains[place] = 2.5
+    samples, spans = tone_words(lengths, f0s, gains)
+    scores = stress.prominence(samples, RATE, spans)
+    assert int(np.argmax(scores)) == place
+
+
+def test_length_counts_by_phone() -> None:
+    samples, spans = tone_words([0.3, 0.6, 0.3, 0.3], [180.0] * 4, [1.0] * 4)
+    by_phone = stress.prominence(samples, RATE, [(*span, n) for span, n in zip(spans, [3, 8, 3, 3], strict=True)])
+    assert int(np.argmax(stress.prominence(samples, RATE, spans))) == 1
+    assert int(np.argmax(by_phone)) != 1
+
+
+def test_prominence_ignores_gain_and_a_given_track_changes_nothing() -> None:
+    samples, spans = tone_words([0.3, 0.4, 0.3, 0.3], [180, 220, 180, 170], [1.0, 1.5, 1.0, 0.8])
+    scores = stress.prominence(samples, RATE, spans)
+    assert np.allclose(scores, stress.prominence(0.2 * samples, RATE, spans), atol=0.05)
+    assert scores == stress.prominence(samples, RATE, spans, track=pitch.track(samples, RATE))
+    assert abs(sum(scores)) < 1e-2
+
+
+def test_declination_is_no_stress_on_the_first_word() -> None:
+    f0s = [240.0, 225.0, 250.0, 200.0, 188.0]  # the third stands out from a falling line
+    samples, spans = tone_words([0.3] * 5, f0s, [1.0] * 5)
+    assert int(np.argmax(stress.prominence(samples, RATE, spans))) == 2
+
+
+def test_nothing_to_compare() -> None:
+    samples, spans = tone_words([0.4], [180.0], [1.0])
+    assert stress.prominence(samples, RATE, []) == []
+    assert stress.prominence(samples, RATE, spans) == [0.0]
+    silent = stress.prominence(np.zeros(RATE, np.float32), RATE, [(0.0, 0.4), (0.4, 0.8), (0.8, 0.95)])
+    assert max(silent) < stress.THRESHOLD
+
+
+def test_function_words_are_damped_and_few_words_left_alone() -> None:
+    assert stress.choose([1.2, 0.1, 1.0], ["the", "red", "clock"]) == {2}
+    assert stress.choose([2.0, 0.1, 0.0], ["THE", "red", "clock"]) == {0}
+    samples, spans = tone_words([0.3, 0.6], [180, 260], [1.0, 2.0])
+    words = [rate.WordSpan(t, *span, 3, True) for t, span in zip(("oh", "no"), spans, strict=True)]
+    found = stress.measure(samples, RATE, words)
+    assert (found.stressed, found.reason, len(found.words)) == ([], "too_few_words", 2)
+
+
+def test_spread_words_are_named_as_such() -> None:
+    samples, spans = tone_words([0.3] * 4, [180, 180, 260, 180], [1, 1, 2, 1])
+    words = [rate.WordSpan(t, *span, 3, False) for t, span in zip("abcd", spans, strict=True)]
+    found = stress.measure(samples, RATE, words, language="fr")
+    assert found.method == stress.METHOD_SPREAD != stress.METHOD
+    assert found.stressed == ["c"]
+
+
+@given(st.lists(st.floats(-3, 3), max_size=12))
+def test_at_most_three_words_and_only_over_the_threshold(scores: list[float]) -> None:
+    chosen = stress.choose(scores, ["word"] * len(scores))
+    assert len(chosen) <= stress.MAX_STRESSED
+    assert all(scores[i] >= stress.THRESHOLD for i in chosen)
+
+
+def test_emphasis_put_on_a_spoken_word_is_heard(spoken: Any) -> None:
+    samples, _ = audio.load(spoken("neutral"))
+    mask = activity.speech_mask(samples, RATE)
+    _, spans = rate.measure(samples, RATE, mask, "They are coming home tomorrow evening.")
+    before = stress.measure(samples, RATE, spans).words[3]
+    louder = samples.copy()
+    louder[round(before.start_s * RATE) : round(before.end_s * RATE)] *= 4.0
+    after = stress.measure(louder, RATE, spans).words[3]
+    assert before.text == "home"
+    assert after.score > before.score + 0.3

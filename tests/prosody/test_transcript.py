@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emotionthinker import audio
+from emotionthinker.errors import WeightsError
+from emotionthinker.prosody import activity, transcript
+
+RATE = 16000
+TOKENS = {"<|nospeech|>": 50, "<|en|>": 51, "<|de|>": 52}
+
+
+def measured(samples: np.ndarray, **options: Any) -> Any:
+    return transcript.measure(samples, RATE, activity.speech_mask(samples, RATE), **options)
+
+
+@pytest.fixture
+def tiny_whisper(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A random Whisper of two small layers in place of the recogniser."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    size = {f"{part}_{what}": 2 for part in ("encoder", "decoder") for what in ("layers", "attention_heads")}
+    config = transformers.WhisperConfig(
+        vocab_size=64, num_mel_bins=80, d_model=16, encoder_ffn_dim=32, decoder_ffn_dim=32, max_target_positions=300,
+        pad_token_id=0, bos_token_id=0, eos_token_id=1, decoder_start_token_id=2, **size,
+    )  # fmt: skip
+    model = transformers.WhisperForConditionalGeneration(config).eval()
+    facts = dict(
+        decoder_start_token_id=2, eos_token_id=1, suppress_tokens=[3, 4], begin_suppress_tokens=[1],
+        no_timestamps_token_id=55, lang_to_id={"<|en|>": 51, "<|de|>": 52}, task_to_id={"transcribe": 53},
+    )  # fmt: skip
+    for name, value in facts.items():
+        setattr(model.generation_config, name, value)
+    tokenizer = SimpleNamespace(
+        convert_tokens_to_ids=TOKENS.__getitem__, decode=lambda ids, **_: " ".join(f"w{i}" for i in ids)
+    )
+    processor = SimpleNamespace(feature_extractor=transformers.WhisperFeatureExtractor(), tokenizer=tokenizer)
+    monkeypatch.setattr(transcript, "_load", lambda home: (model, processor))
+    return model
+
+
+def test_given_text_wins(speech: Any) -> None:
+    found = measured(speech(), text="  It is eleven. ")
+    assert (found.text, found.source, found.reason) == ("It is eleven.", "given", None)
+
+
+def test_reasons_without_words(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measured(speech(), transcribe=False).reason == "no_transcript"
+    assert measured(np.zeros(RATE, np.float32)).reason == "silent"
+
+    monkeypatch.setattr(transcript, "_load", lambda home: WeightsError("run `emotionthinker weights`"))
+    assert measured(speech()).reason == "no_recogniser"
+
+
+def test_a_missing_recogniser_is_looked_for_once_and_warned_of(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    nano = pytest.importorskip("emotionthinker.models.nano")
+    tried = []
+
+    def missing() -> Any:
+        tried.append(1)
+        raise WeightsError("run `emotionthinker weights`")
+
+    monkeypatch.setattr(nano, "load_whisper", missing)
+    transcript._load.cache_clear()
+    with pytest.warns(UserWarning, match="emotionthinker weights"):
+        assert measured(speech()).reason == "no_recogniser"
+    assert measured(speech()).reason == "no_recogniser"
+    assert len(tried) == 1
+    transcript._load.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("heard", "refused"),
+    [
+        (transcript.Heard("it is eleven", -0.2, 0.01, "en"), False),
+        (transcript.Heard("it is eleven", -1.5, 0.01, "en"), True),
+        (transcript.Heard("no " * 20, -0.1, 0.01, "en"), True),
+        (transcript.Heard("", -0.1, 0.9, "en"), True),
+    ],
+)
+def test_made_up_words_are_refused(heard: transcript.Heard, refused: bool) -> None:
+    assert transcript.unintelligible(heard) is refused
+
+
+def test_refused_words_leave_a_reason(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcript, "recognise", lambda *_: transcript.Heard("la " * 30, -0.1, 0.1, "en"))
+    assert measured(speech()).reason == "unintelligible"
+
+
+def test_encoder_of_any_length_is_whispers_own_at_30_s(tiny_whisper: Any) -> None:
+    import torch
+
+    torch.manual_seed(1)
+    features = torch.randn(1, 80, 3000)
+    with torch.inference_mode():
+        ours = transcript._encode(tiny_whisper, features)
+        theirs = tiny_whisper.model.encoder(features).last_hidden_state
+        assert torch.allclose(ours, theirs, atol=1e-5)
+        assert transcript._encode(tiny_whisper, features[..., :1000]).shape == (1, 500, 16)
+
+
+def test_greedy_decoding_equals_full_recomputation(tiny_whisper: Any) -> None:
+    """The cached loop gives the tokens that argmax over whole prefixes gives; suppressed ones never appear."""
+    import torch
+
+    samples = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    heard = transcript.recognise(samples, RATE, "de")
+    assert heard.language == "de"
+    _, processor = transcript.recogniser()
+    padded = np.zeros(10 * RATE, np.float32)
+    padded[:RATE] = samples
+    features = processor.feature_extractor(
+        padded, sampling_rate=RATE, padding=False, return_tensors="pt"
+    ).input_features
+    prefix = [2, 52, 53, 55]
+    with torch.inference_mode():
+        states = transcript._encode(tiny_whisper, features)
+        for said in range(6):
+            hidden = tiny_whisper.model.decoder(torch.tensor([prefix]), encoder_hidden_states=states).last_hidden_state
+            logits = tiny_whisper.proj_out(hidden)[0, -1]
+            logits[[3, 4, *range(56, 64), *([1] if not said else [])]] = -np.inf
+            prefix.append(int(logits.argmax()))
+    assert heard.text.split()[:6] == [f"w{i}" for i in prefix[4:]][: len(heard.text.split())]
+
+
+def test_unknown_language_is_left_to_the_model(tiny_whisper: Any, speech: Any) -> None:
+    assert transcript.recognise(speech(), RATE, None).language in {"en", "de"}
+    assert transcript.recognise(speech(), RATE, "tlh").language in {"en", "de"}
+
+
+def test_long_sound_is_cut_at_pauses() -> None:
+    mask = np.zeros(9000, bool)
+    mask[100:2000] = mask[2100:3500] = mask[4000:8900] = True
+    pieces = transcript._chunks(np.arange(90 * RATE, dtype=np.float32), RATE, mask)
+    lengths = [len(piece) / RATE for piece in pieces]
+    assert max(lengths) <= transcript.MAX_CHUNK_S + 0.41
+    assert sum(lengths) >= (1900 + 1400 + 4900) / 100
+    assert pieces[0][0] == pytest.approx(0.8 * RATE)
+
+
+@pytest.mark.weights
+def test_whisper_hears_the_example_clip(spoken: Any) -> None:
+    samples, _rate = audio.load(spoken("neutral"))
+    try:
+        transcript.recogniser()
+    except (WeightsError, ImportError) as error:
+        pytest.skip(f"Whisper base is not to be had: {error}")
+    found = measured(samples)
+    assert found.source == "whisper-base"
+    assert found.text.rstrip(".!").lower() == "they are coming home tomorrow evening"
