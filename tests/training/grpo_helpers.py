@@ -88,6 +88,7 @@ def trainer_of(
         "loss_type": "grpo",
         "beta": 0.04,
         "bf16": False,
+        "use_cpu": True,
         "gradient_checkpointing": False,
         "disable_tqdm": True,
         "report_to": "none",

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from emotionthinker.models.processor import audio_token_count
-from emotionthinker.training.collate import IGNORED, Collator, answer_heavy, mask_features
+from emotionthinker.training.collate import IGNORED, Collator, mask_features, weighted
 from emotionthinker.training.examples import Source, read
 
 
 def _batch(corpus: Path, thinker: tuple[Any, Any], **options: Any) -> tuple[list[Any], dict[str, torch.Tensor]]:
     examples = read(Source(path=corpus, kind="traces"))[:4]
-    return examples, Collator(thinker[1], weigh=answer_heavy(4.0), **options)(examples)
+    return examples, Collator(thinker[1], weigh=weighted(4.0), **options)(examples)
 
 
 def test_the_labels_are_the_completion_and_nothing_else(corpus: Path, tiny_thinker: tuple[Any, Any]) -> None:

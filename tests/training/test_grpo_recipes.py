@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[2] / "recipes"
 
 
 def load(name: str) -> GrpoRecipe:
-    return recipes.load(FOLDER / name, GrpoRecipe, ["bf16=false"])  # a CPU may refuse it
+    return recipes.load(FOLDER / name, GrpoRecipe)
 
 
 def test_the_paper_settings() -> None:

@@ -45,6 +45,7 @@ def test_a_whole_run(world: tuple[Path, Path], tmp_path: Path, monkeypatch: pyte
         reasoning="untrained",
         reward_model=str(world[0]),
         progressive=False,
+        bf16=True,
     )
     out = tmp_path / "out"
     metrics = grpo.run(recipe, out)

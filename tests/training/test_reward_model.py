@@ -14,6 +14,7 @@ from emotionthinker import audio
 from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
 from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl, write_jsonl
+from emotionthinker.training.examples import Example
 from emotionthinker.training.reward_model import (
     SYSTEM,
     RewardModel,
@@ -86,9 +87,10 @@ def test_an_utterance_without_sound_is_not_rated(corpus: Path, tiny_thinker: tup
 
 
 def test_only_digits_weigh() -> None:
-    text, weigh = '{"a": 4}', digits_only(0.1)
-    assert weigh(text, 6, 7) == 1.0
-    assert weigh(text, 0, 3) == 0.1
+    weigh = digits_only(0.1)
+    example = Example(id="a", audio="a.wav", question="?", completion='{"a": 4}', stratum="", corpus="", seconds=1.0)
+    assert weigh(example, 6, 7) == 1.0
+    assert weigh(example, 0, 3) == 0.1
 
 
 def test_agreement_counts() -> None:

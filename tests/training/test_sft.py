@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from emotionthinker.errors import DeafForwardError, RecipeError
 from emotionthinker.models.loading import load_thinker
-from emotionthinker.training.collate import Collator, answer_heavy
+from emotionthinker.training.collate import Collator, weighted
 from emotionthinker.training.examples import Source, read
 from emotionthinker.training.loop import whole_checkpoint
 from emotionthinker.training.sft import SftRecipe, Supervised, run
@@ -83,7 +83,7 @@ def test_a_part_without_a_learning_rate_is_an_error(corpus: Path, tiny_folder: P
 
 def test_a_deaf_forward_raises(corpus: Path, tiny_thinker: tuple[Any, Any]) -> None:
     model, processor = tiny_thinker
-    batch = Collator(processor, weigh=answer_heavy(1.0))(read(Source(path=corpus, kind="traces"))[:2])
+    batch = Collator(processor, weigh=weighted())(read(Source(path=corpus, kind="traces"))[:2])
     supervised = Supervised(model, processor.audio_token_id)
     assert torch.isfinite(supervised(**batch)["loss"])
     del batch["input_features"], batch["feature_attention_mask"]
@@ -93,7 +93,7 @@ def test_a_deaf_forward_raises(corpus: Path, tiny_thinker: tuple[Any, Any]) -> N
 
 def test_the_loss_is_the_weighted_mean_over_the_completion(corpus: Path, tiny_thinker: tuple[Any, Any]) -> None:
     model, processor = tiny_thinker
-    batch = Collator(processor, weigh=answer_heavy(3.0))(read(Source(path=corpus, kind="traces"))[:2])
+    batch = Collator(processor, weigh=weighted(3.0))(read(Source(path=corpus, kind="traces"))[:2])
     with torch.no_grad():
         found = Supervised(model, processor.audio_token_id)(**batch)["loss"]
         labels, weights = batch.pop("labels"), batch.pop("label_weights")

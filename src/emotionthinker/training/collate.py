@@ -17,15 +17,20 @@ from emotionthinker.training.examples import Example
 
 IGNORED = -100
 
-Weigh = Callable[[str, int, int], float]
+Weigh = Callable[[Example, int, int], float]
+"""(example, start, end) -> weight of the token that spans these characters of its completion."""
 
 
-def answer_heavy(weight: float) -> Weigh:
-    """Tokens from `<answer>` on weigh `weight`, the others 1: one label among a hundred words of reasoning would
-    otherwise hardly be learned."""
+def weighted(answer: float = 1.0, claim: float = 1.0) -> Weigh:
+    """Tokens from `<answer>` on weigh `answer`, those of acoustic claims `claim`, the others 1.
 
-    def weigh(text: str, start: int, end: int) -> float:
-        return weight if end > text.find("<answer>") else 1.0
+    One label, one "high" among eighty words of reasoning would otherwise hardly be learned.
+    """
+
+    def weigh(example: Example, start: int, end: int) -> float:
+        if end > example.completion.find("<answer>"):
+            return answer
+        return claim if any(first < end and start < last for first, last in example.claims) else 1.0
 
     return weigh
 
@@ -39,7 +44,7 @@ class Collator:
     """Examples -> `input_ids`, `attention_mask`, `labels`, `label_weights` [batch, tokens], audio features and mask.
 
     The completion's tokens are appended to the prompt's, never tokenised across the seam: what is learned is what
-    generation meets. `weigh(completion, start, end)` gives the weight of the token that spans those characters.
+    generation meets. `weigh` gives every token of it its weight.
     """
 
     def __init__(self, processor: AudioProcessor, *, weigh: Weigh, mask_share: float = 0.0, seed: int = 0) -> None:
@@ -55,7 +60,7 @@ class Collator:
         prompts = [conversation(e.question, system=e.system) for e in examples]
         batch = encode(self.processor, prompts, [_samples(e.audio) for e in examples], padding_side="right")
         rows = [
-            self._row(ids[mask.bool()], e.completion)
+            self._row(ids[mask.bool()], e)
             for ids, mask, e in zip(batch.pop("input_ids"), batch.pop("attention_mask"), examples, strict=True)
         ]
         for name, fill in (("input_ids", self._pad), ("attention_mask", 0), ("labels", IGNORED), ("label_weights", 0)):
@@ -67,10 +72,12 @@ class Collator:
             mask_features(batch["input_features"], batch["feature_attention_mask"], self.mask_share, rng)
         return batch
 
-    def _row(self, prompt: torch.Tensor, text: str) -> dict[str, torch.Tensor]:
-        coded = self.processor.tokenizer(text + self._end, add_special_tokens=False, return_offsets_mapping=True)
+    def _row(self, prompt: torch.Tensor, example: Example) -> dict[str, torch.Tensor]:
+        coded = self.processor.tokenizer(
+            example.completion + self._end, add_special_tokens=False, return_offsets_mapping=True
+        )
         ids = torch.tensor(coded["input_ids"])
-        weights = torch.tensor([self._weigh(text, *span) for span in coded["offset_mapping"]], dtype=torch.float32)
+        weights = torch.tensor([self._weigh(example, *span) for span in coded["offset_mapping"]], dtype=torch.float32)
         tokens = torch.cat([prompt, ids])
         return {
             "input_ids": tokens,

@@ -48,6 +48,8 @@ class Example(BaseModel):
     corpus: str
     seconds: float
     system: str = SYSTEM
+    claims: tuple[tuple[int, int], ...] = ()
+    """Where the completion's acoustic claims stand (characters)."""
 
 
 def read(source: Source, split: str = "train") -> list[Example]:
@@ -73,7 +75,19 @@ def _utterances(source: Source, split: str) -> Iterator[Example]:
             stratum=f"{utterance.dataset}/{utterance.emotion}",
             corpus=str(utterance.dataset),
             seconds=utterance.prosody.duration_s if utterance.prosody else 3.0,
+            claims=_claims(utterance) if source.kind == "traces" else (),
         )
+
+
+def _claims(utterance: Utterance) -> tuple[tuple[int, int], ...]:
+    """Spans of what the trace says of the voice, in the completion; quoted words are no measurement."""
+    assert utterance.trace is not None
+    offset = len("<think>") - (len(utterance.trace.think) - len(utterance.trace.think.lstrip()))
+    return tuple(
+        (claim.start + offset, claim.end + offset)
+        for claim in utterance.trace.claims
+        if claim.feature != "quote" and claim.start is not None and claim.end is not None
+    )
 
 
 def _completion(utterance: Utterance, kind: str) -> str:

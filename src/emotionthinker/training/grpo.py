@@ -22,7 +22,7 @@ from emotionthinker.records import read_jsonl
 from emotionthinker.runs import Run
 from emotionthinker.training.examples import Example, Source, draw
 from emotionthinker.training.grpo_log import RunLog, Table, plot, read_log, summarise
-from emotionthinker.training.grpo_recipe import GrpoRecipe
+from emotionthinker.training.grpo_recipe import GrpoRecipe, on_cpu
 from emotionthinker.training.parameters import LORA_TARGETS, assert_trainable, format_table, part_of, set_trainable
 from emotionthinker.training.ptr import PTRTrainer, discard_torn, last_checkpoint
 from emotionthinker.training.scoring import ReasoningReward, claims_reward, rated
@@ -40,7 +40,7 @@ def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]
     """
     from emotionthinker.models.loading import load_thinker
 
-    main = PartialState().is_main_process
+    main = PartialState(cpu=on_cpu()).is_main_process
     job = Run(out, "grpo", recipe.model_dump(mode="json"), [recipe.records])
     if resume and job.finished and job.previous and (out / "model").exists():
         return dict(job.previous["metrics"])
@@ -64,7 +64,7 @@ def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     metrics: dict[str, Any] = {}
     if main:
-        save(trainer, processor, out)
+        save(trainer, recipe, processor, out)
         rows = read_log(out / "metrics.jsonl")
         metrics = summarise(rows)
         plot(rows, out / "curves.png")
@@ -103,6 +103,8 @@ def adapt(thinker: Any, recipe: GrpoRecipe, out: Path) -> LoraConfig | None:
     """
     thinker.requires_grad_(False)
     if recipe.lora is not None:
+        if recipe.bf16:
+            thinker.to(torch.bfloat16)  # frozen weights only: LoRA's own stay float32
         return LoraConfig(
             r=recipe.lora.rank,
             lora_alpha=recipe.lora.alpha,
@@ -212,12 +214,14 @@ def latest_completions(trainer: PTRTrainer) -> Table:
     return {name: list(values) for name, values in {**columns, "advantage": logs["advantages"]}.items()}
 
 
-def save(trainer: PTRTrainer, processor: AudioProcessor, out: Path) -> None:
-    """The adapter, and the thinker with the adapter merged in."""
+def save(trainer: PTRTrainer, recipe: GrpoRecipe, processor: AudioProcessor, out: Path) -> None:
+    """The adapter, and the thinker with the adapter merged into the weights it came with, in float32."""
+    from emotionthinker.models.loading import load_thinker
+
     policy = trainer.accelerator.unwrap_model(trainer.model)
     if isinstance(policy, PeftModel):
         policy.save_pretrained(out / "adapter")
-        policy = policy.merge_and_unload()
+        policy = PeftModel.from_pretrained(load_thinker(recipe.model)[0], out / "adapter").merge_and_unload()
     _save_folder(policy, out / "model", processor)
 
 

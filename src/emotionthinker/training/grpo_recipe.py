@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from trl import GRPOConfig
 
@@ -127,6 +128,7 @@ class GrpoRecipe(Recipe):
             disable_dropout=True,
             shuffle_dataset=False,
             bf16=self.bf16,
+            use_cpu=on_cpu(),
             gradient_checkpointing=self.gradient_checkpointing,
             save_steps=self.save_steps,
             save_total_limit=2,
@@ -139,3 +141,8 @@ class GrpoRecipe(Recipe):
             fsdp=self.fsdp or "",
             deepspeed=self.deepspeed,
         )
+
+
+def on_cpu() -> bool:
+    """True without an accelerator. It must be said: accelerate takes several CPU processes for several lone ones."""
+    return not torch.accelerator.is_available()

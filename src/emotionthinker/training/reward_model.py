@@ -23,6 +23,7 @@ from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
 from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl
 from emotionthinker.runs import JsonlStore, Run, write_json
+from emotionthinker.training.collate import Weigh
 from emotionthinker.training.examples import Example, Source, transcript_of
 from emotionthinker.training.sft import SftRecipe, fit
 
@@ -137,11 +138,11 @@ def _one_token(tokenizer: Any, text: str) -> int:
     return int(ids[0])
 
 
-def digits_only(form_weight: float) -> Any:
+def digits_only(form_weight: float) -> Weigh:
     """Weights of the completion's tokens: 1 for a digit, `form_weight` for the JSON around it."""
 
-    def weigh(text: str, start: int, end: int) -> float:
-        return 1.0 if text[start:end].strip().isdigit() else form_weight
+    def weigh(example: Example, start: int, end: int) -> float:
+        return 1.0 if example.completion[start:end].strip().isdigit() else form_weight
 
     return weigh
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from emotionthinker.models.processor import AudioProcessor, check_agreement
 from emotionthinker.runs import Run
-from emotionthinker.training.collate import IGNORED, Collator, Weigh, answer_heavy
+from emotionthinker.training.collate import IGNORED, Collator, Weigh, weighted
 from emotionthinker.training.examples import Example, Source, draw
 from emotionthinker.training.loop import LoopRecipe, train
 from emotionthinker.training.parameters import LORA_TARGETS, assert_trainable, format_table, part_of
@@ -45,6 +45,8 @@ class SftRecipe(LoopRecipe):
     lora: Lora = Lora()
     answer_weight: float = Field(1.0, gt=0)
     """Weight of the tokens from `<answer>` on, against 1 for the reasoning's."""
+    claim_weight: float = Field(1.0, gt=0)
+    """Weight of the tokens of acoustic claims, which are what can be heard and checked."""
     mask_share: float = Field(0.0, ge=0, lt=0.5)
     """SpecAugment: the largest share of mel bands, and of time, one mask covers."""
 
@@ -123,7 +125,7 @@ def run(recipe: SftRecipe, out: Path) -> dict[str, Any]:
         return dict(state.previous["metrics"])
     state.begin()
     rows = draw(recipe.sources, recipe.steps * recipe.accumulation, recipe.batch_size, recipe.seed)
-    metrics = fit(recipe, rows, answer_heavy(recipe.answer_weight), out, state)
+    metrics = fit(recipe, rows, weighted(recipe.answer_weight, recipe.claim_weight), out, state)
     state.finish(counts=_counts(rows), metrics=metrics)
     return metrics
 
