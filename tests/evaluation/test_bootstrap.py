@@ -26,15 +26,20 @@ def test_speakers_that_differ_widen_the_interval() -> None:
 
 def test_whole_speakers_are_drawn() -> None:
     seen: list[list[int]] = []
-    interval(lambda indices: float(seen.append(indices) or 0.0), ["a", "a", "b", "b", "b"], draws=50)  # type: ignore[func-returns-value]
-    assert {len(indices) for indices in seen} <= {4, 5, 6}
+    interval(lambda indices: float(seen.append(indices) or 0.0), [n // 2 for n in range(20)], draws=50)  # type: ignore[func-returns-value]
+    assert {len(indices) for indices in seen} == {20}
     assert all(indices.count(0) == indices.count(1) for indices in seen)
+    assert len({tuple(indices) for indices in seen}) > 40
 
 
-def test_few_speakers_are_marked_and_one_gives_no_interval() -> None:
-    two = interval(lambda indices: float(len(indices)), ["a", "b", "b"])
-    assert two["few_clusters"]
-    assert two["low"] == 2
+def test_two_speakers_who_score_alike_do_not_make_a_result_sure() -> None:
+    right = np.array([1, 1, 1, 0] * 10)
+    found = interval(lambda indices: float(right[indices].mean()), [n // 20 for n in range(40)])
+    assert found["few_clusters"]
+    assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * np.sqrt(0.75 * 0.25 / 40), rel=0.2)
+
+
+def test_one_speaker_gives_no_interval() -> None:
     alone = interval(lambda indices: 1.0, ["a", "a"])
     assert (alone["low"], alone["high"], alone["draws"]) == (None, None, 0)
 

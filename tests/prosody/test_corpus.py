@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
@@ -140,12 +141,14 @@ def test_kill_and_resume_loses_and_doubles_nothing(tmp_path: Path, speech: Any) 
     script = tmp_path / "job.py"
     script.write_text(code)
     command = [sys.executable, str(script), str(folder), str(out)]
-    process = subprocess.Popen(command, start_new_session=True)
+    process = subprocess.Popen(command)
     store = out / "measured.jsonl"
     while process.poll() is None and not (store.exists() and store.read_bytes().count(b"\n") >= 5):
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
+    workers_of = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
     process.wait()
+    assert psutil.wait_procs(workers_of, timeout=60)[1] == []  # no orphan is left behind
     done = store.read_bytes().count(b"\n")
     assert done >= 5
     counts = run(recipe(folder), out, progress=False)

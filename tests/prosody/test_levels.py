@@ -130,6 +130,19 @@ def test_small_groups_fall_back_to_the_pool(utterance: Any) -> None:
     assert fitted.about["counts"]["male"] == 49
 
 
+def test_a_dataset_of_its_own_level_gets_its_own_cuts(utterance: Any) -> None:
+    loud = [utterance(i, level=-20.0 + i / 20, dataset="loud") for i in range(60)]
+    quiet = [utterance(100 + i, level=-50.0 + i / 20, dataset="quiet") for i in range(60)]
+    few = [utterance(200 + i, level=-70.0, dataset="few") for i in range(10)]
+    fitted = Calibration.fit([*loud, *quiet, *few], "three", by_dataset=True)
+    assert fitted.apply(loud[59].prosody).energy.level == "high"
+    assert fitted.apply(loud[0].prosody, dataset="loud").energy.level == "low"
+    assert fitted.apply(quiet[59].prosody, dataset="quiet").energy.level == "high"
+    assert fitted.apply(few[0].prosody, dataset="few").energy.level == fitted.apply(few[0].prosody).energy.level
+    assert fitted.datasets["few"].energy is None
+    assert Calibration.model_validate_json(fitted.model_dump_json()) == fitted
+
+
 def test_features_nobody_has_get_no_cut(utterance: Any) -> None:
     fitted = Calibration.fit([utterance(i, f0=None, rate=None, range_st=None) for i in range(60)], "mute")
     assert fitted.pitch == {}
@@ -147,7 +160,7 @@ def test_reference_ships_and_says_where_it_comes_from() -> None:
     assert shipped.name == "reference"
     assert set(shipped.pitch) == {"female", "male", "any"}
     assert shipped.pitch["male"].high < shipped.pitch["female"].high
-    assert {"clips", "command", "percentiles"} <= set(shipped.about)
+    assert {"data", "command", "percentiles"} <= set(shipped.about)
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,10 @@ def tiny_whisper(monkeypatch: pytest.MonkeyPatch) -> Any:
         pad_token_id=0, bos_token_id=0, eos_token_id=1, decoder_start_token_id=2, **size,
     )  # fmt: skip
     model = transformers.WhisperForConditionalGeneration(config).eval()
-    facts = dict(
-        decoder_start_token_id=2, eos_token_id=1, suppress_tokens=[3, 4], begin_suppress_tokens=[1],
-        no_timestamps_token_id=55, lang_to_id={"<|en|>": 51, "<|de|>": 52}, task_to_id={"transcribe": 53},
-    )  # fmt: skip
+    facts = {
+        "decoder_start_token_id": 2, "eos_token_id": 1, "suppress_tokens": [3, 4], "begin_suppress_tokens": [1],
+        "no_timestamps_token_id": 55, "lang_to_id": {"<|en|>": 51, "<|de|>": 52}, "task_to_id": {"transcribe": 53},
+    }  # fmt: skip
     for name, value in facts.items():
         setattr(model.generation_config, name, value)
     tokenizer = SimpleNamespace(

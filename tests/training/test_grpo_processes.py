@@ -142,7 +142,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
             assert row[name] == pytest.approx(other[name], rel=1e-3, abs=1e-6), (row["step"], name)
     said = [(row["step"], row["id"], row["completion"]) for row in read_log(killed / "completions.jsonl")]
     assert said == [(row["step"], row["id"], row["completion"]) for row in read_log(calm / "completions.jsonl")]
-    assert {name: pytest.approx(value, rel=1e-3, abs=1e-6) for name, value in undisturbed.items()} == resumed
+    numbers = {name: value for name, value in undisturbed.items() if value is not None}
+    assert {name: value for name, value in resumed.items() if value is not None} == pytest.approx(numbers, rel=1e-3)
     last = [ptr.last_checkpoint(folder / "checkpoints") for folder in (killed, calm)]
     states = [(path / ptr.STATE_FILE).read_text() for path in last if path]
     assert len(states) == 2

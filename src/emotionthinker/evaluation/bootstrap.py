@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 FEW = 10
-"""With fewer speakers the interval is itself unsure; it is given, and marked."""
+"""With fewer speakers their spread is hardly known: clips are drawn within the drawn speakers too, and it is said."""
 
 
 def interval(
@@ -22,7 +22,9 @@ def interval(
 ) -> dict[str, Any]:
     """Percentile interval of `metric` (of clip indices) when clusters are drawn with replacement.
 
-    Returns `{low, high, level, draws, clusters, few_clusters}`; with one cluster `low` and `high` are None.
+    Returns `{low, high, level, draws, clusters, few_clusters}`. With fewer than `FEW` clusters (`few_clusters`) the
+    members of each drawn cluster are redrawn too: two speakers who happen to score alike would else give a narrow
+    interval about nothing. With one cluster `low` and `high` are None.
     Draws for which the metric is nan are left out (`draws` counts the others).
     """
     if not 0 < level < 1 or draws < 1:
@@ -36,8 +38,14 @@ def interval(
     if len(groups) < 2:
         return found
     rng = np.random.default_rng(seed)
-    picks = (rng.integers(len(groups), size=len(groups)) for _ in range(draws))
-    values = np.array([metric(np.concatenate([groups[g] for g in pick]).tolist()) for pick in picks])
+
+    def draw() -> list[int]:
+        chosen = [groups[g] for g in rng.integers(len(groups), size=len(groups))]
+        if found["few_clusters"]:
+            chosen = [rng.choice(group, len(group)) for group in chosen]
+        return [int(index) for group in chosen for index in group]
+
+    values = np.array([metric(draw()) for _ in range(draws)])
     values = values[np.isfinite(values)]
     if len(values):
         low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])

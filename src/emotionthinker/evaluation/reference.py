@@ -6,7 +6,6 @@ training speakers. It says what the frozen ears hold, before any language model.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -141,10 +140,10 @@ def _probe(
     x = np.stack([table[u.id] for u in train])
     y = np.array([u.emotion for u in train])
     strength, by_strength = _choose(x, y, [str(u.speaker) for u in train], recipe)
-    model = _fit(x, y, strength)
-    predictions = dict(
-        zip([u.id for u in test], model.predict(np.stack([table[u.id] for u in test])).tolist(), strict=True)
-    )
+    space = _space().fit(x)
+    model = _classifier(strength).fit(space.transform(x), y)
+    unseen = space.transform(np.stack([table[u.id] for u in test]))
+    predictions = dict(zip([u.id for u in test], model.predict(unseen).tolist(), strict=True))
     by_corpus = {}
     for corpus in sorted({str(u.dataset) for u in test}):
         clips = [u for u in test if u.dataset == corpus]
@@ -182,19 +181,27 @@ def _choose(
     splits: Iterator[tuple[Any, Any]] = GroupKFold(folds).split(x, y, speakers)
     guesses = {strength: np.empty(len(y), dtype=object) for strength in recipe.strengths}
     for inside, outside in splits:
+        space = _space().fit(x[inside])
+        seen, unseen = space.transform(x[inside]), space.transform(x[outside])
         for strength, given in guesses.items():
-            given[outside] = _fit(x[inside], y[inside], strength).predict(x[outside])
+            given[outside] = _classifier(strength).fit(seen, y[inside]).predict(unseen)
     recalls = {s: headline(confusion(y.tolist(), given.tolist()))["unweighted_recall"] for s, given in guesses.items()}
     return max(recalls, key=lambda s: recalls[s]), {f"{s:g}": value for s, value in recalls.items()}
 
 
-def _fit(x: Features, y: NDArray[np.str_], strength: float) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
+def _space() -> Any:
+    """Standardised, then turned into the span of the training clips.
+
+    Clips are fewer than features; an L2-regularised model loses nothing by the turn and is fitted several times faster.
+    """
+    from sklearn.decomposition import PCA
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=500))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(x, y)
+    return make_pipeline(StandardScaler(), PCA(svd_solver="full"))
+
+
+def _classifier(strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=strength, class_weight="balanced", max_iter=500)

@@ -63,7 +63,7 @@ def _recognition(metrics: Mapping[str, Any]) -> str:
     head = ["corpus", "model", "clips / classes / speakers", "accuracy (WA)", "unweighted recall (UA)"]
     note = (
         "Unparsed answers count as wrong. Brackets: 95 % interval, speakers drawn with replacement; "
-        "a star marks fewer than 10 speakers, where the interval itself is unsure."
+        "a star marks fewer than 10 speakers, whose clips were redrawn as well and whose spread is still unsure."
     )
     return "## Recognition\n\n" + _table([*head, "macro-F1", "weighted F1"], rows) + f"\n\n{note}"
 

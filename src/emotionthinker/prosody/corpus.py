@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from emotionthinker import audio, runs
+from emotionthinker import __version__, audio, runs
 from emotionthinker.corpora import manifest, parquet
 from emotionthinker.errors import EmotionThinkerError, RecipeError, kind_of
 from emotionthinker.prosody import summary, workers
@@ -37,6 +37,8 @@ class AnnotateRecipe(Recipe):
     """`reference`, a calibration file, or `fit` to fit one on these clips (those of the test split are left out)."""
     name: str = "fitted"
     """Name of a calibration that is fitted."""
+    by_dataset: bool = False
+    """A fitted calibration also gets cuts for each dataset of 50 clips."""
     workers: int = Field(default=0, ge=0)
     """Processes; 0 takes every core."""
     language: str = "en"
@@ -64,7 +66,8 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     """Annotate `recipe.source` into `out`; returns counts rows, annotated, failed, measured, resumed, and seconds.
 
     Writes `utterances.jsonl`, `utterances.parquet`, `thresholds.json`, `summary.json`, `failures.jsonl` and
-    `manifest.json`. Started again after a kill it goes on; rows whose entry or sound changed are measured anew, failed
+    `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
+    measured anew, failed
     rows are tried again. Raises `RecordError` or `RecipeError` for a source or calibration that cannot be used.
     """
     started = time.monotonic()
@@ -112,7 +115,7 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
             sound = f"{status.st_size}:{status.st_mtime_ns}"
         except OSError:
             sound = "missing"
-        text = f"{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
+        text = f"{__version__}|{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
         stamp = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
         yield Task(item, stamp, recipe.transcribe, recipe.max_seconds)
 
@@ -206,6 +209,7 @@ def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -
     return Calibration.fit(
         (utterance for utterance in stored() if utterance.split != "test"),
         recipe.name,
+        by_dataset=recipe.by_dataset,
         clips=dict(datasets),
         left_out="clips of the test split",
         source=[path.name for path in recipe.source],
@@ -234,4 +238,4 @@ def _levelled(utterance: Utterance, calibration: Calibration) -> Utterance:
     prosody: Prosody | None = utterance.prosody
     if prosody is None:
         return utterance
-    return utterance.model_copy(update={"prosody": calibration.apply(prosody, utterance.gender)})
+    return utterance.model_copy(update={"prosody": calibration.apply(prosody, utterance.gender, utterance.dataset)})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -58,16 +59,22 @@ class Tolerances(BaseModel):
     range_st: float = 1.0
 
 
-class Calibration(BaseModel):
-    """Named cuts: pitch (Hz) for each gender (`female`, `male`, `any`), energy (dBFS), rate (phones/s), range (st)."""
+class Cuts(BaseModel):
+    """Cuts of each feature: pitch (Hz) for `female`, `male`, `any`, energy (dBFS), rate (phones/s), range (st)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    version: Literal[1] = CALIBRATION_VERSION
-    name: str
     pitch: dict[str, Cut] = Field(default_factory=dict)
     energy: Cut | None = None
     rate: Cut | None = None
     style: Cut | None = None
+
+
+class Calibration(Cuts):
+    """Named cuts. `datasets` may hold a corpus' own; a feature it has no cut for falls back to the common one."""
+
+    version: Literal[1] = CALIBRATION_VERSION
+    name: str
+    datasets: dict[str, Cuts] = Field(default_factory=dict)
     flat_below_st: float = FLAT_BELOW_ST
     tolerances: Tolerances = Tolerances()
     about: dict[str, Any] = Field(default_factory=dict)
@@ -95,53 +102,54 @@ class Calibration(BaseModel):
         write_json(path, self.model_dump(mode="json"))
 
     @classmethod
-    def fit(cls, utterances: Iterable[Utterance], name: str, **about: Any) -> Calibration:
+    def fit(cls, utterances: Iterable[Utterance], name: str, *, by_dataset: bool = False, **about: Any) -> Calibration:
         """Percentile cuts over annotated utterances (streamed; four numbers a clip are kept).
 
-        Unreliable pitch is left out. A gender with under 50 clips gets no cuts of its own and falls back to `any`,
-        the pool of all voices; rate and energy are pooled over everything given: fit one calibration a corpus where
-        recording levels differ. A feature with no clip at all gets no cut, and `apply` then leaves its level None.
+        Unreliable pitch is left out. A gender with under 50 clips gets no cuts of its own and falls back to `any`, the
+        pool of all voices. `by_dataset` adds cuts for each feature and dataset with 50 clips: right where recording
+        levels or texts differ between corpora. A feature that no clip has gets no cut, and `apply` no level.
         """
-        values: dict[str, list[float]] = {"energy": [], "rate": [], "style": [], **{g: [] for g in (*GENDERS, ANY)}}
+        pooled, each = _Values(), defaultdict[str, _Values](_Values)
         for utterance in utterances:
             if utterance.prosody is not None:
-                _collect(utterance.prosody, utterance.gender, values)
-        pitch = {g: _cut(values[g], "pitch") for g in GENDERS if len(values[g]) >= MIN_GROUP}
-        pitch[ANY] = _cut(values[ANY], "pitch")
-        about = {"percentiles": PERCENTILES, "counts": {k: len(v) for k, v in values.items()}, **about}
+                pooled.add(utterance.prosody, utterance.gender)
+                if by_dataset and utterance.dataset:
+                    each[utterance.dataset].add(utterance.prosody, utterance.gender)
         return cls(
             name=name,
-            pitch={group: cut for group, cut in pitch.items() if cut is not None},
-            energy=_cut(values["energy"], "energy"),
-            rate=_cut(values["rate"], "rate"),
-            style=_cut(values["style"], "style"),
-            about=about,
+            **pooled.cuts(1),
+            datasets={dataset: Cuts(**values.cuts(MIN_GROUP)) for dataset, values in sorted(each.items())},
+            about={"percentiles": {k: list(v) for k, v in PERCENTILES.items()}, "counts": pooled.counts(), **about},
         )
 
-    def apply(self, prosody: Prosody, gender: str | None = None) -> Prosody:
+    def apply(self, prosody: Prosody, gender: str | None = None, dataset: str | None = None) -> Prosody:
         """The same measurements with `level`, `near`, `style`, `style_near` and `calibration` set.
 
         `gender` picks the pitch cuts; None takes the speaker's as measured, and `any` when that is unknown too.
+        `dataset` picks the corpus' own cuts where the calibration has them.
         """
-        group = gender or prosody.speaker.gender
-        cut = self.pitch.get(group or ANY) or self.pitch.get(ANY)
-        median = prosody.pitch.median_hz if prosody.pitch.reliable else None
-        pitch = _place(
-            median, cut, PITCH_LEVELS, lambda value, at: abs(12 * math.log2(value / at)) / self.tolerances.pitch_st
-        )
+        own, near = self.datasets.get(dataset or "", Cuts()), self.tolerances
+        group = gender or prosody.speaker.gender or ANY
+        of_pitch = own.pitch.get(group) or self.pitch.get(group) or own.pitch.get(ANY) or self.pitch.get(ANY)
+        median, range_st = prosody.pitch.median_hz, prosody.pitch.range_st
+        if not prosody.pitch.reliable:
+            median = range_st = None
+        pitch = _place(median, of_pitch, PITCH_LEVELS, lambda v, at: abs(12 * math.log2(v / at)) / near.pitch_st)
         energy = _place(
             prosody.energy.active_dbfs,
-            self.energy,
+            own.energy or self.energy,
             ENERGY_LEVELS,
-            lambda v, at: abs(v - at) / self.tolerances.energy_db,
+            lambda v, at: abs(v - at) / near.energy_db,
         )
         rate = _place(
             prosody.rate.articulation,
-            self.rate,
+            own.rate or self.rate,
             RATE_LEVELS,
-            lambda v, at: abs(v / at - 1) / self.tolerances.rate_share,
+            lambda v, at: abs(v / at - 1) / near.rate_share,
         )
-        style = self._style(prosody.pitch.range_st if prosody.pitch.reliable else None)
+        style = _place(
+            range_st, self._floored(own.style or self.style), STYLES, lambda v, at: abs(v - at) / near.range_st
+        )
         return prosody.model_copy(
             update={
                 "pitch": prosody.pitch.model_copy(update={"level": pitch[0], "near": pitch[1]}),
@@ -152,13 +160,11 @@ class Calibration(BaseModel):
             }
         )
 
-    def _style(self, range_st: float | None) -> tuple[str | None, str | None]:
-        if self.style is None:
-            return None, None
-        floored = self.style.model_copy(
-            update={"low": max(self.style.low, self.flat_below_st), "high": max(self.style.high, self.flat_below_st)}
-        )
-        return _place(range_st, floored, STYLES, lambda value, at: abs(value - at) / self.tolerances.range_st)
+    def _floored(self, cut: Cut | None) -> Cut | None:
+        """The style cut with nothing but flat under `flat_below_st`."""
+        if cut is None:
+            return None
+        return Cut(low=max(cut.low, self.flat_below_st), high=max(cut.high, self.flat_below_st), count=cut.count)
 
 
 def _place(
@@ -175,21 +181,35 @@ def _place(
     return names[index], names[neighbour]
 
 
-def _collect(prosody: Prosody, gender: str | None, values: dict[str, list[float]]) -> None:
-    if prosody.pitch.reliable and prosody.pitch.median_hz is not None and prosody.pitch.range_st is not None:
-        group = gender or prosody.speaker.gender
-        values[ANY].append(prosody.pitch.median_hz)
-        values["style"].append(prosody.pitch.range_st)
-        if group in GENDERS:
-            values[group].append(prosody.pitch.median_hz)
-    if prosody.energy.active_dbfs is not None:
-        values["energy"].append(prosody.energy.active_dbfs)
-    if prosody.rate.articulation is not None:
-        values["rate"].append(prosody.rate.articulation)
+class _Values:
+    """The numbers behind the cuts of one group of clips."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, list[float]] = {key: [] for key in (*GENDERS, ANY, "energy", "rate", "style")}
+
+    def add(self, prosody: Prosody, gender: str | None) -> None:
+        pitch = prosody.pitch
+        if pitch.reliable and pitch.median_hz is not None and pitch.range_st is not None:
+            self.of[ANY].append(pitch.median_hz)
+            self.of["style"].append(pitch.range_st)
+            group = gender or prosody.speaker.gender
+            if group in GENDERS:
+                self.of[group].append(pitch.median_hz)
+        for feature, value in (("energy", prosody.energy.active_dbfs), ("rate", prosody.rate.articulation)):
+            if value is not None:
+                self.of[feature].append(value)
+
+    def cuts(self, least: int) -> dict[str, Any]:
+        """Cuts of the features with at least `least` values (a gender: MIN_GROUP), as fields of `Cuts`."""
+        needed = {key: MIN_GROUP if key in GENDERS else least for key in self.of}
+        pitch = {g: _cut(self.of[g], "pitch") for g in (*GENDERS, ANY) if len(self.of[g]) >= needed[g]}
+        rest = {f: _cut(self.of[f], f) for f in ("energy", "rate", "style") if len(self.of[f]) >= needed[f]}
+        return {"pitch": pitch, **rest}
+
+    def counts(self) -> dict[str, int]:
+        return {key: len(values) for key, values in self.of.items()}
 
 
-def _cut(values: list[float], feature: str) -> Cut | None:
-    if not values:
-        return None
+def _cut(values: list[float], feature: str) -> Cut:
     low, high = np.percentile(values, PERCENTILES[feature])
     return Cut(low=round(float(low), 3), high=round(float(high), 3), count=len(values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -44,7 +45,8 @@ def run(work: Callable[[T], R], tasks: Iterable[T], workers: int) -> Iterator[tu
 def _until_broken(work: Callable[[T], R], tasks: Iterator[T], workers: int) -> Any:
     """Run tasks in a fresh pool until they end or a process dies; returns the tasks that were in flight then."""
     lost: list[T] = []
-    with _single_threaded(), ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with _single_threaded(), ProcessPoolExecutor(workers, mp_context=spawn, initializer=_die_with_parent) as pool:
         flying: dict[Future[R], T] = {}
         more = True
         while (more and not lost) or flying:
@@ -68,6 +70,18 @@ def _until_broken(work: Callable[[T], R], tasks: Iterator[T], workers: int) -> A
                 else:
                     yield task, result
     return lost
+
+
+def _die_with_parent() -> None:
+    """A worker whose parent was killed would wait for tasks for ever: watch the parent and leave with it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -73,7 +73,8 @@ def _pitch(prosody: Prosody) -> list[Row]:
     span = ""
     if pitch.p5_hz is not None and pitch.p95_hz is not None:
         span = f"{pitch.p5_hz:.0f} to {pitch.p95_hz:.0f} Hz"
-    style_note = reason(intonation.reason) or "; ".join(filter(None, (_near(intonation.style_near), span)))
+    missing = "" if intonation.style else reason(intonation.reason)
+    style_note = "; ".join(filter(None, (missing, _near(intonation.style_near), span)))
     table = [
         Row("Pitch", "level", pitch.level or "", quantity(pitch.median_hz, "Hz", 0), doubt),
         Row("Pitch", "range", intonation.style or "", quantity(pitch.range_st, "semitones"), style_note),
@@ -81,7 +82,9 @@ def _pitch(prosody: Prosody) -> list[Row]:
     change = quantity(intonation.end_difference_st, "semitones, start to end")
     if change and not change.startswith("−"):
         change = f"+{change}"
-    table.append(Row("Pitch", "contour", intonation.shape or "", change, reason(intonation.reason)))
+    table.append(
+        Row("Pitch", "contour", intonation.shape or "", change, "" if intonation.shape else reason(intonation.reason))
+    )
     return table
 
 
