@@ -17,7 +17,10 @@ SAME = "They are coming home tomorrow evening."
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Prosody]:
-    words = {"surprise": "Wait, is that really you? I had no idea.", "whisper": "Keep the light off. He is still outside."}
+    words = {
+        "surprise": "Wait, is that really you? I had no idea.",
+        "whisper": "Keep the light off. He is still outside.",
+    }
     return {
         path.stem: annotate(path, text=words.get(path.stem, SAME), calibration="reference").prosody for path in CLIPS
     }

@@ -30,7 +30,8 @@ class Step(BaseModel):
     name: str
     command: str
     recipe: str | None = None
-    """File beside the plan; `annotate` has none."""
+    """File beside the plan; `annotate` and `ship` have none."""
+    arguments: list[str] = Field(default_factory=list)
     out: Path
     minutes: float = Field(gt=0)
     """On the machine named in the plan."""
@@ -38,6 +39,8 @@ class Step(BaseModel):
     @property
     def finished(self) -> bool:
         """Whether the stage's manifest says so (the stage itself checks recipe and inputs once more)."""
+        if self.out.suffix:
+            return self.out.is_file()
         try:
             manifest: dict[str, Any] = json.loads((self.out / "manifest.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -91,7 +94,9 @@ def run(scale: str, *, data: Path | None, only: list[str], dry_run: bool) -> Non
         expected += 0.0 if step.finished else step.minutes
         command = [sys.executable, "-m", "emotionthinker", step.command, *_arguments(step, folder, data)]
         status = subprocess.run(command, check=False).returncode
-        if status != 0:
+        if status == 1 and step.command == "annotate" and step.finished:
+            console.print(f"[yellow]some rows of {data} could not be used: {step.out / 'failures.jsonl'}; going on")
+        elif status != 0:
             raise RecipeError(
                 f"stage {step.name} ended with status {status}; mend what it says and run the same command again: "
                 "finished work is kept"
@@ -102,6 +107,8 @@ def run(scale: str, *, data: Path | None, only: list[str], dry_run: bool) -> Non
 def _arguments(step: Step, folder: Path, data: Path | None) -> list[str]:
     if step.recipe is not None:
         return [str(folder / step.recipe), "--out", str(step.out)]
+    if step.arguments:
+        return [*step.arguments, "--out", str(step.out)]
     if data is None:
         raise RecipeError(f"stage {step.name} needs speech: give --data MANIFEST (docs/guide.md says what it holds)")
     return [str(data), "--out", str(step.out)]

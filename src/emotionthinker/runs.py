@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from emotionthinker.errors import RecordError
+from emotionthinker.errors import RecipeError, RecordError
 
 _PACKAGES = ("emotionthinker", "numpy", "scipy", "torch", "transformers", "trl", "peft", "swift-f0", "pocketsphinx")
 
@@ -117,17 +117,28 @@ class Run:
     @property
     def finished(self) -> bool:
         """True when the same recipe over the same inputs has already run to its end in this folder."""
-        old = self.previous
-        return bool(
-            old.get("status") == "finished"
-            and old.get("recipe") == json.loads(json.dumps(self.manifest["recipe"], default=str))
-            and old.get("inputs") == self.manifest["inputs"]
-        )
+        return self.previous.get("status") == "finished" and not self.other
+
+    @property
+    def other(self) -> list[str]:
+        """What differs from the run whose manifest lies in the folder, of `recipe` and `inputs`."""
+        recipe = json.loads(json.dumps(self.manifest["recipe"], default=str))
+        now = {"recipe": recipe, "inputs": self.manifest["inputs"]}
+        return [key for key, value in now.items() if self.previous and self.previous.get(key) != value]
+
+    def refuse_other(self) -> None:
+        """Raise `RecipeError` when the folder holds a run with another recipe or other inputs: its checkpoints and
+        results must not be mixed with this one's."""
+        if self.other:
+            raise RecipeError(
+                f"{self.folder} holds a run with another {' and other '.join(self.other)}; "
+                "use another folder, or start over with --restart"
+            )
 
     def begin(self) -> None:
         """Write the manifest of a run that starts (or goes on)."""
         earlier = self.previous.get("seconds", 0.0) if not self.finished else 0.0
-        self.manifest["seconds_before"] = earlier
+        self.manifest["seconds"] = self.manifest["seconds_before"] = earlier
         write_json(self.path, self.manifest)
 
     def finish(self, *, counts: dict[str, Any] | None = None, metrics: dict[str, Any] | None = None) -> None:
@@ -139,6 +150,15 @@ class Run:
             metrics=metrics or {},
         )
         write_json(self.path, self.manifest)
+
+
+def model_files(model: str | Path) -> list[Path]:
+    """The files that make a local model what it is: of a folder, or a file itself; none for a name."""
+    folder = Path(model)
+    if folder.is_file():
+        return [folder]
+    found = [p for pattern in ("*.safetensors", "*.json") for p in folder.rglob(pattern)] if folder.is_dir() else []
+    return sorted(p for p in found if not any(part.startswith("checkpoint") for part in p.relative_to(folder).parts))
 
 
 def environment() -> dict[str, Any]:

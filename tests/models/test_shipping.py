@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from emotionthinker.errors import WeightsError
 from emotionthinker.models import delta, shipping
 
 
@@ -26,7 +27,7 @@ def test_what_ships_gives_back_the_trained_model(
     assert report.by_part()["audio_tower"].relative_error < 0.02
     assert "language_model" in shipping.report(report)
     monkeypatch.setattr(shipping, "LIMIT_BYTES", 1000)
-    with pytest.raises(ValueError, match="rank below 4"):
+    with pytest.raises(WeightsError, match="rank below 4"):
         shipping.ship("tuned", tmp_path / "nano.safetensors", rank=4)
 
 

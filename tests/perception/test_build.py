@@ -11,8 +11,6 @@ from emotionthinker.errors import EmotionThinkerError, RecipeError
 from emotionthinker.perception import build
 from emotionthinker.perception.build import PerceptionRecipe, run
 
-pytest.importorskip("pyworld", reason="pyworld cannot be imported; install the extra `train`", exc_type=ImportError)
-
 
 def rows(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -8,8 +8,6 @@ from emotionthinker.perception.variants import Change, Tolerance
 
 from .conftest import RATE
 
-pytest.importorskip("pyworld", reason="pyworld cannot be imported; install the extra `train`", exc_type=ImportError)
-
 
 @pytest.mark.parametrize("semitones", [-4.0, 0.0, 4.0])
 def test_pitch_moves_alone(voice: np.ndarray, semitones: float) -> None:

@@ -20,6 +20,7 @@ def annotate(
     workers: Annotated[int, typer.Option(help="Processes; 0 takes every core.", min=0)] = 0,
     language: Annotated[str, typer.Option(help="Language of clips that name none.")] = "en",
     transcribe: Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")] = True,
+    max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 3600,
 ) -> None:
     """Measure pitch, energy, rate, stress, intonation, speaker and words of speech (section 3.1).
 
@@ -31,7 +32,12 @@ def annotate(
     from emotionthinker.prosody import corpus
 
     recipe = corpus.AnnotateRecipe(
-        source=source, calibration=calibration, workers=workers, language=language, transcribe=transcribe
+        source=source,
+        calibration=calibration,
+        workers=workers,
+        language=language,
+        transcribe=transcribe,
+        max_seconds=max_seconds,
     )
     counts = corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))

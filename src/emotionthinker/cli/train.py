@@ -49,7 +49,7 @@ def ship(
     out: Annotated[Path, typer.Option("--out", "-o", help="The compressed difference to nano-base.")] = Path(
         "nano.safetensors"
     ),
-    rank: Annotated[int, typer.Option(help="Rank kept of every language-model matrix.", min=1)] = 48,
+    rank: Annotated[int, typer.Option(help="Rank kept of every language-model matrix.", min=1)] = 60,
 ) -> None:
     """Compress a trained nano thinker to its difference from nano-base (what ships inside the package).
 

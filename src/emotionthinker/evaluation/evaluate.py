@@ -20,7 +20,7 @@ from emotionthinker.models.prompt import emotion_question
 from emotionthinker.perception.questions import transcript_of
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl
-from emotionthinker.runs import JsonlStore, Run, write_json
+from emotionthinker.runs import JsonlStore, Run, model_files, write_json
 
 Samples = NDArray[np.float32]
 
@@ -182,13 +182,6 @@ def check_speakers(tested: Iterable[str | None], trained_on: Sequence[Path], tra
                 f"{path}: the model was trained on test speakers {', '.join(sorted(map(str, shared)))}; "
                 "test on other speakers, or train without these"
             )
-
-
-def model_files(model: str) -> list[Path]:
-    """The files that make a local model what it is; none for a name."""
-    folder = Path(model)
-    found = [p for pattern in ("*.safetensors", "*.json") for p in folder.rglob(pattern)] if folder.is_dir() else []
-    return sorted(p for p in found if not any(part.startswith("checkpoint") for part in p.relative_to(folder).parts))
 
 
 def _answer_clips(

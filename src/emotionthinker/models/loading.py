@@ -47,6 +47,7 @@ def load_thinker(
     """The thinker, in eval mode, and its processor, from any of
 
     - `nano`, the shipped model (the untrained base where none is shipped), or `nano-base`;
+    - a file of `emotionthinker ship`: the nano base with that difference applied;
     - a folder: a thinker (`save_pretrained`), a whole Qwen2.5-Omni checkpoint, or a LoRA adapter of either;
     - the id of such a checkpoint on the Hugging Face hub.
 
@@ -56,6 +57,10 @@ def load_thinker(
         model, processor = _load_nano(trained=str(source) == "nano", dtype=dtype)
         return model.to(device), processor
     folder = Path(source).expanduser()
+    if folder.is_file() and folder.suffix == ".safetensors":
+        model, processor = nano.load_base()
+        delta.apply(model, folder)
+        return model.to(dtype).to(device), processor
     if not folder.is_dir():
         folder = _snapshot(str(source))
     if (folder / "adapter_config.json").is_file():

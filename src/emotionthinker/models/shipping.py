@@ -5,23 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from emotionthinker.errors import WeightsError
 from emotionthinker.models import delta
 from emotionthinker.models.loading import load_thinker
 
 LIMIT_BYTES = 40_000_000
 
 
-def ship(model: str | Path, out: str | Path, *, rank: int = 48) -> delta.Report:
+def ship(model: str | Path, out: str | Path, *, rank: int = 60) -> delta.Report:
     """Write the difference of the thinker in folder `model` from nano-base to `out`; `rank` is kept of LLM matrices.
 
-    Raises `ValueError` when the file would be larger than the repository takes (40 MB).
+    Raises `WeightsError` when the file would be larger than the repository takes (40 MB).
     """
     base, _ = load_thinker("nano-base")
     tuned, _ = load_thinker(model)
     plan = [replace(rule, rank=rank) if rule.method == "low_rank" else rule for rule in delta.NANO_PLAN]
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
     report = delta.compress(base.state_dict(), tuned.state_dict(), plan, out)
     if (size := Path(out).stat().st_size) > LIMIT_BYTES:
-        raise ValueError(f"{out} has {size:,} bytes; at most {LIMIT_BYTES:,} ship: take a rank below {rank}")
+        Path(out).unlink()
+        raise WeightsError(f"the difference has {size:,} bytes; at most {LIMIT_BYTES:,} ship: take a rank below {rank}")
     return report
 
 

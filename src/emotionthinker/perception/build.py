@@ -85,8 +85,7 @@ def _check_tools() -> None:
     except ImportError as error:
         raise EmotionThinkerError(
             f"comparative sequences need WORLD and Signalsmith Stretch, but: {error}. "
-            "`pip install 'emotionthinker[train]'` brings them (pyworld needs pkg_resources: setuptools below 81, "
-            "or the package pyworld-prebuilt); comparative=0 and comparative_test=0 leave the sequences out"
+            "`pip install 'emotionthinker[train]'` brings them; comparative=0 and comparative_test=0 leave them out"
         ) from error
 
 

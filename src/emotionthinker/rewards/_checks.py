@@ -18,9 +18,11 @@ def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf
 
 def binary(name: str, value: Any) -> float:
     """0.0 or 1.0 for `False`, `True`, 0, 1 and their floats."""
-    if not isinstance(value, Real) or value not in (0, 1):
+    # numpy's own booleans are no `Real`, but have an item() that is.
+    plain = value.item() if hasattr(value, "item") else value
+    if not isinstance(plain, Real) or plain not in (0, 1):
         raise ValueError(f"{name} is {value!r}, expected 0 or 1")
-    return float(value)
+    return float(plain)
 
 
 def count(name: str, value: Any) -> int:

@@ -19,7 +19,7 @@ from emotionthinker import audio
 from emotionthinker.errors import AudioError, RecipeError
 from emotionthinker.models.processor import AudioProcessor
 from emotionthinker.records import read_jsonl
-from emotionthinker.runs import Run
+from emotionthinker.runs import Run, model_files
 from emotionthinker.training.examples import Example, Source, draw
 from emotionthinker.training.grpo_log import RunLog, Table, plot, read_log, summarise
 from emotionthinker.training.grpo_recipe import GrpoRecipe, on_cpu
@@ -41,7 +41,7 @@ def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]
     from emotionthinker.models.loading import load_thinker
 
     main = PartialState(cpu=on_cpu()).is_main_process
-    job = Run(out, "grpo", recipe.model_dump(mode="json"), [recipe.records])
+    job = Run(out, "grpo", recipe.model_dump(mode="json"), [recipe.records, *model_files(recipe.model)])
     if resume and job.finished and job.previous and (out / "model").exists():
         return dict(job.previous["metrics"])
     _prepare(out, job, resume=resume, main=main)
@@ -83,7 +83,7 @@ def _prepare(out: Path, job: Run, *, resume: bool, main: bool) -> None:
         if changed:
             raise RecipeError(
                 f"{out} holds checkpoints of a run with another {' and other '.join(changed)}; expected the same to "
-                "go on: use another output folder, or start over with resume=False"
+                "go on: use another output folder, or start over with --restart"
             )
         if main:
             discard_torn(checkpoints)

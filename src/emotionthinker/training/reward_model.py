@@ -22,7 +22,7 @@ from emotionthinker.models.loading import load_thinker
 from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
 from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl
-from emotionthinker.runs import JsonlStore, Run, write_json
+from emotionthinker.runs import JsonlStore, Run, model_files, write_json
 from emotionthinker.training.collate import Weigh
 from emotionthinker.training.examples import Example, Source, transcript_of
 from emotionthinker.training.sft import SftRecipe, fit
@@ -149,9 +149,10 @@ def digits_only(form_weight: float) -> Weigh:
 
 def run(recipe: RewardModelRecipe, out: Path) -> dict[str, Any]:
     """Train into `out/model` and measure the agreement on held-out speakers; resumes. Returns metrics."""
-    state = Run(out, "reward-train", recipe.model_dump(mode="json"), [recipe.ratings])
+    state = Run(out, "reward-train", recipe.model_dump(mode="json"), [recipe.ratings, *model_files(recipe.model)])
     if state.finished and (out / "model").exists():
         return dict(state.previous["metrics"])
+    state.refuse_other()
     state.begin()
     tuples = list(read_tuples(recipe.ratings))
     rows = _order([_example(u) for u in tuples if u.split == "train"], recipe)

@@ -7,6 +7,7 @@ promise.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from rich.console import Console
 from torch import nn
 
 from emotionthinker.models.processor import AudioProcessor, check_agreement
-from emotionthinker.runs import Run
+from emotionthinker.runs import Run, model_files
 from emotionthinker.training.collate import IGNORED, Collator, Weigh, weighted
 from emotionthinker.training.examples import Example, Source, draw
 from emotionthinker.training.loop import LoopRecipe, train
@@ -119,10 +120,16 @@ def restore_frozen(thinker: Any, source_state: dict[str, torch.Tensor]) -> None:
 
 def run(recipe: SftRecipe, out: Path) -> dict[str, Any]:
     """Run the stage into `out` (`model/` is a thinker folder); resumes where it was stopped. Returns metrics."""
-    state = Run(out, "sft", recipe.model_dump(mode="json"), [source.path for source in recipe.sources])
+    state = Run(
+        out,
+        "sft",
+        recipe.model_dump(mode="json"),
+        [*(source.path for source in recipe.sources), *model_files(recipe.model)],
+    )
     if state.finished and (out / "model").exists():
         Console(stderr=True).print(f"{out} is finished; nothing to do")
         return dict(state.previous["metrics"])
+    state.refuse_other()
     state.begin()
     rows = draw(recipe.sources, recipe.steps * recipe.accumulation, recipe.batch_size, recipe.seed)
     metrics = fit(recipe, rows, weighted(recipe.answer_weight, recipe.claim_weight), out, state)
@@ -149,10 +156,14 @@ def fit(recipe: SftRecipe, rows: Sequence[Example], weigh: Weigh, out: Path, sta
 
 
 def save_thinker(thinker: Any, processor: AudioProcessor, folder: Path) -> None:
-    """A thinker folder that `load_thinker` reads."""
+    """A thinker folder that `load_thinker` reads; it appears whole or not at all."""
+    part = folder.with_name(folder.name + ".part")
     thinker.requires_grad_(False)
-    thinker.save_pretrained(folder)
-    processor.save_pretrained(folder)
+    thinker.save_pretrained(part)
+    processor.save_pretrained(part)
+    if folder.exists():
+        shutil.rmtree(folder)
+    part.replace(folder)
 
 
 def _counts(rows: Sequence[Example]) -> dict[str, int]:

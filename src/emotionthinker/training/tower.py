@@ -35,7 +35,7 @@ from emotionthinker.records import (
     Utterance,
     read_jsonl,
 )
-from emotionthinker.runs import Run
+from emotionthinker.runs import Run, model_files
 from emotionthinker.training.augment import Change, change_features, changed_prosody
 from emotionthinker.training.collate import IGNORED, mask_features
 from emotionthinker.training.loop import LoopRecipe, train
@@ -205,10 +205,11 @@ def run(recipe: TowerRecipe, out: Path) -> dict[str, Any]:
     from emotionthinker.training.sft import save_thinker
 
     console = Console(stderr=True)
-    state = Run(out, "tower", recipe.model_dump(mode="json"), [recipe.records])
+    state = Run(out, "tower", recipe.model_dump(mode="json"), [recipe.records, *model_files(recipe.model)])
     if state.finished and (out / "model").exists():
         console.print(f"{out} is finished; nothing to do")
         return dict(state.previous["metrics"])
+    state.refuse_other()
     state.begin()
     torch.manual_seed(recipe.seed)
     thinker, processor = load_thinker(recipe.model)
