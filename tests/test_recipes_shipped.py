@@ -22,7 +22,7 @@ def test_the_papers_stages_have_recipes(name: str) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/*.md")) + [ROOT / "README.md"], ids=lambda p: p.name)
+@pytest.mark.parametrize("path", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"], ids=lambda p: p.name)
 def test_no_number_is_left_out(path: Path) -> None:
     assert "@@" not in path.read_text(encoding="utf-8")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Annotated
@@ -48,7 +49,7 @@ def explain(
             with errors.status(f"listening to {clip}", spinner="dots"):
                 pieces = explain_stream(clip, model=model, text=text, gender=gender, language=language)
                 first = next(pieces)
-            for piece in _chain(first, pieces):
+            for piece in itertools.chain([first], pieces):
                 if isinstance(piece, Explanation):
                     explanations.append(piece)
                 elif stream and not json_:
@@ -69,12 +70,6 @@ def explain(
         typer.echo(f"report: {report}", err=True)
     if failed:
         raise typer.Exit(1)
-
-
-def _chain(first: object, rest: object) -> object:
-    import itertools
-
-    return itertools.chain([first], rest)  # type: ignore[arg-type]
 
 
 def weights() -> None:

@@ -66,6 +66,8 @@ class Rows(Dataset[Any]):
 class StageTrainer(Trainer):  # type: ignore[misc]
     """Trainer that keeps the given order and saves the trainable parameters alone."""
 
+    optimizer: Any
+
     def __init__(self, *args: Any, rates: dict[str, float], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._rates = rates
