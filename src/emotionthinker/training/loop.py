@@ -66,7 +66,7 @@ class Rows(Dataset[Any]):
 class StageTrainer(Trainer):  # type: ignore[misc]
     """Trainer that keeps the given order and saves the trainable parameters alone."""
 
-    optimizer: Any
+    optimizer: torch.optim.Optimizer | None
 
     def __init__(self, *args: Any, rates: dict[str, float], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
