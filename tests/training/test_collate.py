@@ -59,10 +59,12 @@ def test_masks_repeat_for_the_same_batch_and_stay_inside_the_clip(
     _, again = _batch(corpus, tiny_thinker, mask_share=0.3, seed=5)
     assert torch.equal(masked["input_features"], again["input_features"])
     assert not torch.equal(masked["input_features"], plain["input_features"])
-    features, mask = torch.randn(2, 80, 50), torch.zeros(2, 50)
+    features, mask = torch.randn(2, 80, 50), torch.zeros(2, 50, dtype=torch.long)
     mask[0, :50], mask[1, :20] = 1, 1
     before = features.clone()
     mask_features(features, mask, 0.4, np.random.default_rng(0))
-    changed_columns = (features != before).any(1)
-    assert changed_columns[0].any()
-    assert torch.equal(features[1, :, 20:][:, 0], features[1, :, 20:][:, 0])
+    changed = features != before
+    assert changed[0].any()
+    # Outside the second clip only whole mel bands were masked, never stretches of time.
+    outside = changed[1, :, 20:]
+    assert (outside.all(1) | ~outside.any(1)).all()

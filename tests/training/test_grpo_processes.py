@@ -81,9 +81,13 @@ def test_tau_and_schedule_are_the_same_on_one_and_two_processes(
             for name, value in {**settings, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}.items():
                 torchrun.setenv(name, str(value))
             processes.append(start(rank_main, rank, *world, tmp_path))
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
+    try:
+        for process in processes:
+            process.join()
+            assert process.exitcode == 0
+    finally:
+        for process in processes:
+            process.kill()
     ranks = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(WORLD)]
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:  # its own process too: accelerate keeps one world a process

@@ -28,6 +28,8 @@ from emotionthinker.training.reward_model import (
 )
 from emotionthinker.training.sft import Lora
 
+from .kill import kill_at
+
 ratings = st.builds(Rating, **{name: st.integers(1, 5) for name in CRITERIA})
 
 
@@ -124,7 +126,11 @@ def test_training_learns_ratings_and_measures_them_on_other_speakers(
         log_steps=1,
         bf16=False,
     )
+    # Killed among the held-out ratings: the model and the ratings that were made stay.
+    kill_at("reward-train", recipe, tmp_path / "out", "held_out.jsonl")
+    trained = (tmp_path / "out" / "model" / "model.safetensors").stat().st_mtime_ns
     metrics = run(recipe, tmp_path / "out")
+    assert (tmp_path / "out" / "model" / "model.safetensors").stat().st_mtime_ns == trained
     assert metrics["count"] == 4
     lines = [json.loads(line) for line in (tmp_path / "out" / "held_out.jsonl").read_text().splitlines()]
     # Digits it never saw as gold lose against those it did.

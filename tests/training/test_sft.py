@@ -1,17 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 
 from emotionthinker.errors import DeafForwardError, RecipeError
@@ -20,6 +14,8 @@ from emotionthinker.training.collate import Collator, weighted
 from emotionthinker.training.examples import Source, read
 from emotionthinker.training.loop import whole_checkpoint
 from emotionthinker.training.sft import SftRecipe, Supervised, run
+
+from .kill import kill_at
 
 
 def _recipe(corpus: Path, model: Path, **changes: Any) -> SftRecipe:
@@ -110,17 +106,8 @@ def test_a_killed_run_goes_on_and_ends_where_an_undisturbed_one_does(
 ) -> None:
     recipe = _recipe(corpus, tiny_folder, steps=30, save_steps=3, mask_share=0.2)
     run(recipe, tmp_path / "whole")
-    path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
-    command = [sys.executable, "-m", "emotionthinker", "sft", str(path), "--out", str(tmp_path / "killed")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    kill_at("sft", recipe, tmp_path / "killed", "checkpoints/checkpoint-*/trainer_state.json")
     checkpoints = tmp_path / "killed" / "checkpoints"
-    until = time.monotonic() + 120
-    while not list(checkpoints.glob("checkpoint-*/trainer_state.json")) and time.monotonic() < until:
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
     reached = whole_checkpoint(checkpoints)
     assert reached is not None
     assert not (tmp_path / "killed" / "model").exists()

@@ -15,6 +15,8 @@ from emotionthinker.training.augment import Change, change_features, changed_pro
 from emotionthinker.training.collate import IGNORED
 from emotionthinker.training.tower import TASKS, TowerHeads, TowerRecipe, draw, pool, run, targets
 
+from .kill import kill_at
+
 
 def _recipe(corpus: Path, model: Path, **changes: Any) -> TowerRecipe:
     settings: dict[str, Any] = {
@@ -111,3 +113,15 @@ def test_features_change_as_asked() -> None:
     assert higher[40, 0] < features[40, 0]
     drawn = [Change.draw(np.random.default_rng(seed)) for seed in range(50)]
     assert all(abs(c.gain_db) <= 6 and 0.85 < c.tempo < 1.15 and 0.93 < c.warp < 1.07 for c in drawn)
+
+
+def test_a_killed_warm_up_goes_on_with_the_same_batches(corpus: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    recipe = _recipe(corpus, tiny_folder, steps=24, save_steps=3)
+    run(recipe, tmp_path / "whole")
+    kill_at("tower", recipe, tmp_path / "killed", "checkpoints/checkpoint-*/trainer_state.json")
+    assert not (tmp_path / "killed" / "model").exists()
+    run(recipe, tmp_path / "killed")
+    whole, killed = (load_thinker(tmp_path / name / "model")[0].state_dict() for name in ("whole", "killed"))
+    assert all(torch.allclose(whole[name], killed[name], atol=1e-4) for name in whole)
+    with pytest.raises(RecipeError, match="another recipe"):
+        run(_recipe(corpus, tiny_folder, steps=25), tmp_path / "killed")
