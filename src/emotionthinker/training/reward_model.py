@@ -23,7 +23,7 @@ from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
 from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl
 from emotionthinker.runs import JsonlStore, Run, model_files, write_json
-from emotionthinker.training.collate import Weigh
+from emotionthinker.training.collate import Weigh, to_device
 from emotionthinker.training.examples import Example, Source, transcript_of
 from emotionthinker.training.sft import SftRecipe, fit
 
@@ -109,11 +109,12 @@ class RewardModel:
         questions = [rating_question(t, transcript_of(u)) for u, t in zip(utterances, thinks, strict=True)]
         prompts = [conversation(question, system=SYSTEM) for question in questions]
         clips = [audio.load(str(u.audio))[0] for u in utterances]
-        inputs = encode(self.processor, prompts, clips, padding_side="left")
+        device = self.thinker.device
+        inputs = to_device(encode(self.processor, prompts, clips, padding_side="left"), device)
         mask, cache, tokens = inputs["attention_mask"], None, None
         probabilities, chosen = [], None
         for piece in self._pieces:
-            added = torch.tensor(piece).expand(len(thinks), -1)
+            added = torch.tensor(piece, device=device).expand(len(thinks), -1)
             tokens = added if chosen is None else torch.cat([chosen[:, None], added], 1)
             mask = torch.cat([mask, mask.new_ones(tokens.shape)], 1)
             if cache is None:
@@ -125,7 +126,7 @@ class RewardModel:
             cache = output.past_key_values
             logits = self.thinker.lm_head(output[0][:, -1])[:, self._digits]
             probabilities.append(logits.float().softmax(-1).cpu())
-            chosen = torch.tensor(self._digits)[logits.argmax(-1).cpu()]
+            chosen = torch.tensor(self._digits, device=device)[logits.argmax(-1)]
         return torch.stack(probabilities, 1).numpy()
 
 
