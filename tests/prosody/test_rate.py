@@ -35,6 +35,13 @@ def test_alignment_moves_with_the_sound_and_ignores_gain(spoken: Any) -> None:
     assert np.allclose([s.start_s for s in spans], [s.start_s - 0.5 for s in moved], atol=0.06)
 
 
+def test_alignment_does_not_depend_on_the_clip_before(spoken: Any, speech: Any) -> None:
+    samples, _ = audio.load(spoken("neutral"))
+    first = measured(samples, TEXT)
+    measured(speech(seconds=3.0, seed=3) + 0.05 * np.random.default_rng(0).normal(size=48000), "quite another clip")
+    assert measured(samples, TEXT) == first
+
+
 def test_a_slower_version_has_the_slower_rate(spoken: Any) -> None:
     import soxr
 

@@ -205,6 +205,7 @@ def _pcm(samples: Samples, sample_rate: int, attempt: int) -> bytes:
 def _pass(decoder: Any, names: list[str], pcm: bytes) -> list[tuple[float, float, int]] | None:
     """(start_s, end_s, phones) of each spoken word; None when the pass fails or words are missing."""
     try:
+        decoder.reinit_feat()  # its noise removal would carry over from the clip before
         decoder.set_align_text(" ".join(names))
         decoder.start_utt()
         try:
