@@ -11,7 +11,6 @@ from emotionthinker.errors import WeightsError
 from emotionthinker.prosody import activity, transcript
 
 RATE = 16000
-TOKENS = {"<|nospeech|>": 50, "<|en|>": 51, "<|de|>": 52}
 
 
 def measured(samples: np.ndarray, **options: Any) -> Any:
@@ -36,9 +35,7 @@ def tiny_whisper(monkeypatch: pytest.MonkeyPatch) -> Any:
     }  # fmt: skip
     for name, value in facts.items():
         setattr(model.generation_config, name, value)
-    tokenizer = SimpleNamespace(
-        convert_tokens_to_ids=TOKENS.__getitem__, decode=lambda ids, **_: " ".join(f"w{i}" for i in ids)
-    )
+    tokenizer = SimpleNamespace(decode=lambda ids, **_: " ".join(f"w{i}" for i in ids))
     processor = SimpleNamespace(feature_extractor=transformers.WhisperFeatureExtractor(), tokenizer=tokenizer)
     monkeypatch.setattr(transcript, "_load", lambda home: (model, processor))
     return model
@@ -77,10 +74,10 @@ def test_a_missing_recogniser_is_looked_for_once_and_warned_of(speech: Any, monk
 @pytest.mark.parametrize(
     ("heard", "refused"),
     [
-        (transcript.Heard("it is eleven", -0.2, 0.01, "en"), False),
-        (transcript.Heard("it is eleven", -1.5, 0.01, "en"), True),
-        (transcript.Heard("no " * 20, -0.1, 0.01, "en"), True),
-        (transcript.Heard("", -0.1, 0.9, "en"), True),
+        (transcript.Heard("it is eleven", -0.2, "en"), False),
+        (transcript.Heard("it is eleven", -1.5, "en"), True),
+        (transcript.Heard("no " * 20, -0.1, "en"), True),
+        (transcript.Heard("", -0.1, "en"), True),
     ],
 )
 def test_made_up_words_are_refused(heard: transcript.Heard, refused: bool) -> None:
@@ -88,7 +85,7 @@ def test_made_up_words_are_refused(heard: transcript.Heard, refused: bool) -> No
 
 
 def test_refused_words_leave_a_reason(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcript, "recognise", lambda *_: transcript.Heard("la " * 30, -0.1, 0.1, "en"))
+    monkeypatch.setattr(transcript, "recognise", lambda *_: transcript.Heard("la " * 30, -0.1, "en"))
     assert measured(speech()).reason == "unintelligible"
 
 
@@ -109,7 +106,7 @@ def test_greedy_decoding_equals_full_recomputation(tiny_whisper: Any) -> None:
     import torch
 
     samples = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
-    heard = transcript.recognise(samples, RATE, "de")
+    heard = transcript.recognise(samples, RATE, "de", window_s=10.0)
     assert heard.language == "de"
     _, processor = transcript.recogniser()
     padded = np.zeros(10 * RATE, np.float32)
@@ -126,6 +123,24 @@ def test_greedy_decoding_equals_full_recomputation(tiny_whisper: Any) -> None:
             logits[[3, 4, *range(56, 64), *([1] if not said else [])]] = -np.inf
             prefix.append(int(logits.argmax()))
     assert heard.text.split()[:6] == [f"w{i}" for i in prefix[4:]][: len(heard.text.split())]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "logprob", "windows"),
+    [(3, -0.2, [15.0]), (3, -0.7, [15.0, 30.0]), (12, -0.2, [15.0]), (13, -0.2, [30.0])],
+)
+def test_the_whole_window_is_for_long_or_doubtful_sound(
+    seconds: int, logprob: float, windows: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def listen(samples: np.ndarray, language: str | None, window_s: float) -> transcript.Heard:
+        seen.append(window_s)
+        return transcript.Heard("some words", logprob, "en")
+
+    monkeypatch.setattr(transcript, "_listen", listen)
+    transcript.recognise(np.zeros(seconds * RATE, np.float32), RATE)
+    assert seen == windows
 
 
 def test_unknown_language_is_left_to_the_model(tiny_whisper: Any, speech: Any) -> None:
