@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecordError
 from emotionthinker.records import (
     Claim,
@@ -18,9 +19,7 @@ from emotionthinker.records import (
     Utterance,
     Word,
     read_jsonl,
-    read_parquet,
     write_jsonl,
-    write_parquet,
 )
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -56,8 +55,8 @@ def test_jsonl_and_parquet_give_back_what_was_written(
     folder = tmp_path_factory.mktemp("records")
     assert write_jsonl(folder / "a.jsonl", rows) == len(rows)
     assert list(read_jsonl(folder / "a.jsonl")) == rows
-    assert write_parquet(folder / "a.parquet", rows) == len(rows)
-    assert list(read_parquet(folder / "a.parquet")) == rows
+    assert parquet.write(folder / "a.parquet", rows) == len(rows)
+    assert list(parquet.read(folder / "a.parquet")) == rows
 
 
 def test_unknown_fields_are_carried_through() -> None:

@@ -1,4 +1,4 @@
-"""The one currency of the package: records that go from stage to stage, to JSONL and to Parquet.
+"""The one currency of the package: records that go from stage to stage, to JSONL and (`corpora.parquet`) to Parquet.
 
 Measurements are in physical units and stand beside the words derived from them. A value the signal does not
 support is `None`, and the group's `reason` says why (`too_short`, `unvoiced`, `silent`, `no_transcript`, ...).
@@ -214,6 +214,11 @@ class Utterance(Record):
         return known
 
 
+def transcript_of(utterance: Utterance) -> str | None:
+    """The words of an utterance: as given, else as recognised, else None."""
+    return utterance.text or (utterance.prosody.transcript.text if utterance.prosody else None)
+
+
 class Explanation(Record):
     """What `explain` returns for one clip."""
 
@@ -256,33 +261,3 @@ def write_jsonl(path: str | Path, utterances: Iterable[Utterance]) -> int:
             count += 1
     part.replace(path)
     return count
-
-
-def write_parquet(path: str | Path, utterances: Iterable[Utterance]) -> int:
-    """Parquet with one column a field; `extra` and `trace.claims[].measured` keep their JSON form."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = []
-    for utterance in utterances:
-        row = utterance.model_dump(mode="json")
-        row["extra"] = json.dumps(row["extra"], ensure_ascii=False)
-        row["trace"] = json.dumps(row["trace"], ensure_ascii=False) if row["trace"] else None
-        rows.append(row)
-    path = Path(path)
-    part = path.with_suffix(path.suffix + ".part")
-    pq.write_table(pa.Table.from_pylist(rows), part)
-    part.replace(path)
-    return len(rows)
-
-
-def read_parquet(path: str | Path) -> Iterator[Utterance]:
-    """Utterances of a file written by `write_parquet`."""
-    import pyarrow.parquet as pq
-
-    for batch in pq.ParquetFile(path).iter_batches():
-        for row in batch.to_pylist():
-            for field in ("extra", "trace"):
-                if isinstance(row.get(field), str):
-                    row[field] = json.loads(row[field])
-            yield Utterance.model_validate(row)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from emotionthinker.corpora import parquet
 from emotionthinker.corpora.manifest import BadRow, utterances
 from emotionthinker.errors import RecordError
-from emotionthinker.records import Utterance, write_parquet
+from emotionthinker.records import Utterance
 
 ROW = {
     "audio_path": "a/x.wav",
@@ -65,7 +66,7 @@ def test_our_own_parquet_comes_back_as_a_manifest(tmp_path: Path) -> None:
     first = Utterance(
         id="a", audio=str(tmp_path / "x.wav"), emotion="Sad", original_label="grief", split="test", extra={"mic": "far"}
     )
-    write_parquet(tmp_path / "m.parquet", [first])
+    parquet.write(tmp_path / "m.parquet", [first])
     assert list(utterances([tmp_path / "m.parquet"])) == [first]
 
 

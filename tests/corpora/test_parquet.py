@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from emotionthinker.corpora import parquet
-from emotionthinker.records import Energy, Prosody, Stress, Trace, Utterance, Word, read_parquet
+from emotionthinker.records import Energy, Prosody, Stress, Trace, Utterance, Word
 
 
 def test_batches_of_different_fillings_share_one_schema(tmp_path: Path) -> None:
@@ -20,10 +20,10 @@ def test_batches_of_different_fillings_share_one_schema(tmp_path: Path) -> None:
     )
     path = tmp_path / "u.parquet"
     assert parquet.write(path, iter([*bare, full])) == len(bare) + 1
-    assert list(read_parquet(path)) == [*bare, full]
+    assert list(parquet.read(path)) == [*bare, full]
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_nothing_makes_an_empty_table(tmp_path: Path) -> None:
     assert parquet.write(tmp_path / "u.parquet", []) == 0
-    assert list(read_parquet(tmp_path / "u.parquet")) == []
+    assert list(parquet.read(tmp_path / "u.parquet")) == []

@@ -14,11 +14,12 @@ import psutil
 import pytest
 import soundfile
 
+from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.prosody import corpus, workers
 from emotionthinker.prosody.corpus import AnnotateRecipe, run
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import Utterance, read_jsonl, read_parquet
+from emotionthinker.records import Utterance, read_jsonl
 
 RATE = 16000
 
@@ -61,7 +62,7 @@ def test_a_corpus_is_annotated_and_failures_are_typed(clips: Path, tmp_path: Pat
     assert all(u.prosody.calibration == "reference" and u.prosody.energy.level for u in annotated)
     assert {u.emotion for u in annotated} == {"Neutral"}
     assert [u.split for u in annotated] == ["train", "train", "test", "test", "train", "train"]
-    assert list(read_parquet(out / "utterances.parquet")) == annotated
+    assert list(parquet.read(out / "utterances.parquet")) == annotated
     failures = [json.loads(line) for line in (out / "failures.jsonl").read_text().splitlines()]
     assert {f["reason"] for f in failures} == {"undecodable", "missing", "RecordError"}
     summary = json.loads((out / "summary.json").read_text())

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from emotionthinker import recipes
+from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError
 from emotionthinker.reasoning.cot import CotRecipe, run, utterances
-from emotionthinker.records import read_jsonl, write_parquet
+from emotionthinker.records import read_jsonl
 
 
 def test_run_writes_traces_summary_and_manifest(annotated: Path, tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_rules_reject_into_a_side_file(annotated: Path, tmp_path: Path) -> None:
 
 def test_parquet_input_and_limit(annotated: Path, tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
-    write_parquet(path, [row for row in read_jsonl(annotated) if row.id.startswith("u")][:5])
+    parquet.write(path, [row for row in read_jsonl(annotated) if row.id.startswith("u")][:5])
     assert len(list(utterances(path))) == 5
     assert run(CotRecipe(utterances=str(path), limit=3), tmp_path / "out")["counts"]["traces"] == 3
 

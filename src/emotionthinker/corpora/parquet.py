@@ -1,11 +1,11 @@
-"""Utterances to Parquet in batches: the schema comes from the record, so memory stays flat and types are kept."""
+"""Utterances to Parquet and back, in batches: the schema comes from the record, so memory stays flat."""
 
 from __future__ import annotations
 
 import json
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ _BATCH = 1000
 
 
 def write(path: str | Path, utterances: Iterable[Utterance]) -> int:
-    """Write atomically; `extra` and `trace` as JSON text (read back by `records.read_parquet`). Returns how many."""
+    """Write atomically; `extra` and `trace` as JSON text (`read` takes them back). Returns how many."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -35,6 +35,18 @@ def write(path: str | Path, utterances: Iterable[Utterance]) -> int:
             count += len(batch)
     part.replace(path)
     return count
+
+
+def read(path: str | Path) -> Iterator[Utterance]:
+    """Utterances of a file written by `write`."""
+    import pyarrow.parquet as pq
+
+    for batch in pq.ParquetFile(path).iter_batches():
+        for row in batch.to_pylist():
+            for field in _AS_JSON:
+                if isinstance(row.get(field), str):
+                    row[field] = json.loads(row[field])
+            yield Utterance.model_validate(row)
 
 
 def _row(utterance: Utterance) -> dict[str, Any]:

@@ -17,9 +17,8 @@ from pydantic import Field
 from emotionthinker.errors import AudioError, RecipeError
 from emotionthinker.evaluation import reference as probing
 from emotionthinker.models.prompt import emotion_question
-from emotionthinker.perception.questions import transcript_of
 from emotionthinker.recipes import Recipe
-from emotionthinker.records import Utterance, read_jsonl
+from emotionthinker.records import Utterance, read_jsonl, transcript_of
 from emotionthinker.runs import JsonlStore, Run, model_files, write_json
 
 Samples = NDArray[np.float32]
@@ -95,7 +94,7 @@ def run(recipe: EvaluateRecipe, out: Path, *, thinker: Answers | None = None) ->
     metrics_file, stores = job.folder / "metrics.json", ("answers.jsonl", "perception_answers.jsonl")
     if job.finished and metrics_file.is_file():
         return dict(json.loads(metrics_file.read_text(encoding="utf-8")))
-    if job.previous and any(job.previous.get(key) != job.manifest[key] for key in ("recipe", "inputs")):
+    if job.other:
         for name in stores:
             (job.folder / name).unlink(missing_ok=True)
     job.begin()

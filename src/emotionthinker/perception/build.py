@@ -16,10 +16,10 @@ from typing import Any
 from pydantic import Field
 
 from emotionthinker.errors import EmotionThinkerError, RecipeError
-from emotionthinker.perception.questions import Row, attribute_rows, balanced, question_row, transcript_of, wording
+from emotionthinker.perception.questions import Row, attribute_rows, balanced, question_row, wording
 from emotionthinker.perception.sequences import WORDS, build
 from emotionthinker.recipes import Recipe
-from emotionthinker.records import Utterance, read_jsonl
+from emotionthinker.records import Utterance, read_jsonl, transcript_of
 from emotionthinker.runs import JsonlStore, Run, write_json
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ORT_NUM_THREADS")
@@ -62,8 +62,8 @@ def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
         raise RecipeError(f"records {recipe.records} do not exist; `emotionthinker annotate` writes them")
     job = Run(out, "perception", recipe.model_dump(mode="json"), [recipe.records])
     if job.finished:
-        return dict(job.previous["counts"]) if job.previous else {}
-    if job.previous and any(job.previous.get(k) != job.manifest[k] for k in ("recipe", "inputs")):
+        return dict(job.previous["counts"])
+    if job.other:
         (out / "sequences.jsonl").unlink(missing_ok=True)
     job.begin()
     if recipe.comparative or recipe.comparative_test:

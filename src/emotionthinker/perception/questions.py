@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from emotionthinker.records import Utterance
+from emotionthinker.records import Utterance, transcript_of
 
 ATTRIBUTES = ("pitch", "energy", "speed", "intonation_shape", "intonation_style", "stress", "gender")
 ORDERS = ("order_pitch", "order_speed", "order_energy")
@@ -90,11 +90,6 @@ STRESS_METHOD = "acoustic"
 """Words that were placed by alignment, not spread by their length."""
 
 Row = dict[str, Any]
-
-
-def transcript_of(utterance: Utterance) -> str | None:
-    """The words of an utterance: as given, else as recognised, else None."""
-    return utterance.text or (utterance.prosody.transcript.text if utterance.prosody else None)
 
 
 def clear_answers(

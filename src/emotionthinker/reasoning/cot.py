@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from emotionthinker.corpora import parquet
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.errors import EndpointError, RecipeError
 from emotionthinker.reasoning.claims import summary
@@ -18,7 +19,7 @@ from emotionthinker.reasoning.rules import Rules, problems
 from emotionthinker.reasoning.statistics import diversity
 from emotionthinker.reasoning.writer import VERSION, GrammarWriter
 from emotionthinker.recipes import Recipe
-from emotionthinker.records import Trace, Utterance, read_jsonl, read_parquet
+from emotionthinker.records import Trace, Utterance, read_jsonl
 from emotionthinker.runs import JsonlStore, Run, write_json
 
 
@@ -39,7 +40,7 @@ class CotRecipe(Recipe):
 
 def utterances(path: str | Path) -> Iterator[Utterance]:
     """Records of a JSONL or Parquet file."""
-    return read_parquet(path) if Path(path).suffix == ".parquet" else read_jsonl(path)
+    return parquet.read(path) if Path(path).suffix == ".parquet" else read_jsonl(path)
 
 
 def run(recipe: CotRecipe, out: Path) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def run(recipe: CotRecipe, out: Path) -> dict[str, Any]:
         raise RecipeError(f"cot: no file {source}; `utterances` must name the output of `emotionthinker annotate`")
     stage = Run(out, "cot", recipe.model_dump(mode="json"), [source])
     if stage.finished:
-        return dict(stage.previous["metrics"]) if stage.previous else {}
+        return dict(stage.previous["metrics"])
     refuse_other_run(stage, ("seed", "writer", "rules"), out / "traces.jsonl")
     rows, skipped = _usable(utterances(source), recipe.limit)
     if recipe.writer == "endpoint" and recipe.dry_run:

@@ -67,7 +67,7 @@ def run(recipe: RewardDataRecipe, out: Path) -> dict[str, Any]:
         raise RecipeError(f"reward-data: no file {source}; `traces` must name the output of `emotionthinker cot`")
     stage = Run(out, "reward-data", recipe.model_dump(mode="json"), [source])
     if stage.finished:
-        return dict(stage.previous["metrics"]) if stage.previous else {}
+        return dict(stage.previous["metrics"])
     refuse_other_run(stage, ("seed", "writer"), out / "ratings.jsonl")
     jobs = list(_jobs(recipe, source))
     if recipe.writer == "endpoint" and recipe.dry_run:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emotionthinker.errors import RecipeError
 from emotionthinker.models.prompt import SYSTEM, completion, emotion_question, label_text
-from emotionthinker.records import Utterance, read_jsonl
+from emotionthinker.records import Utterance, read_jsonl, transcript_of
 
 
 class Source(BaseModel):
@@ -96,11 +96,6 @@ def _completion(utterance: Utterance, kind: str) -> str:
         return f"<answer>{label_text(utterance.emotion)}</answer>"
     assert utterance.trace is not None
     return completion(utterance.trace.think, utterance.emotion)
-
-
-def transcript_of(utterance: Utterance) -> str | None:
-    """The words of an utterance: as given, else as recognised."""
-    return utterance.text or (utterance.prosody.transcript.text if utterance.prosody else None)
 
 
 def _questions(source: Source, split: str) -> Iterator[Example]:

@@ -79,12 +79,7 @@ def _prepare(out: Path, job: Run, *, resume: bool, main: bool) -> None:
     """Clear the folder, or make sure that what it holds comes from the same recipe."""
     checkpoints = out / "checkpoints"
     if resume and job.previous and last_checkpoint(checkpoints):
-        changed = [k for k in ("recipe", "inputs") if job.previous.get(k) != job.manifest[k]]
-        if changed:
-            raise RecipeError(
-                f"{out} holds checkpoints of a run with another {' and other '.join(changed)}; expected the same to "
-                "go on: use another output folder, or start over with --restart"
-            )
+        job.refuse_other()
         if main:
             discard_torn(checkpoints)
     elif main:

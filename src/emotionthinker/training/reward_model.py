@@ -21,10 +21,10 @@ from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.models.loading import load_thinker
 from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
-from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl
+from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl, transcript_of
 from emotionthinker.runs import JsonlStore, Run, model_files, write_json
 from emotionthinker.training.collate import Weigh, to_device
-from emotionthinker.training.examples import Example, Source, transcript_of
+from emotionthinker.training.examples import Example, Source
 from emotionthinker.training.sft import SftRecipe, fit
 
 SYSTEM = "Listen, and judge the reasoning. Answer with JSON."
