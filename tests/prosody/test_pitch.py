@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from emotionthinker import audio
@@ -153,6 +153,7 @@ def test_octave_bursts_are_undone(seed: int, direction: float, length: int) -> N
     track = sentence(seed)
     voiced = np.flatnonzero(track.f0_hz > 0)
     runs = [run for run in np.split(voiced, np.flatnonzero(np.diff(voiced) > 1) + 1) if len(run) > length + 4]
+    assume(runs)
     run = runs[seed % len(runs)]
     f0 = track.f0_hz.copy()
     f0[run[2 : 2 + length]] *= direction
