@@ -11,6 +11,7 @@ import soundfile
 
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.errors import AudioError
+from emotionthinker.models.prompt import SYSTEM
 from emotionthinker.records import Energy, Pitch, Prosody, Speaker, Transcript, Utterance
 
 CLASSES = ("Neutral", "Happy", "Sad", "Angry")
@@ -25,7 +26,13 @@ class FakeThinker:
         self.dies_after = dies_after
 
     def generate(
-        self, audios: Sequence[np.ndarray], questions: Sequence[str], *, max_new_tokens: int, batch_size: int
+        self,
+        audios: Sequence[np.ndarray],
+        questions: Sequence[str],
+        *,
+        max_new_tokens: int,
+        batch_size: int,
+        system: str = SYSTEM,
     ) -> list[str]:
         if any(len(audio) > 20000 for audio in audios):
             raise AudioError("too_long", "longer than the model takes")

@@ -82,9 +82,9 @@ def test_wrong_splits_are_named(records: Path, tmp_path: Path) -> None:
 
 @pytest.mark.weights
 def test_the_encoder_hears() -> None:
-    from emotionthinker.models import weights
+    from emotionthinker.models import nano, weights
 
-    if not (weights.home(None) / "nano-1").is_dir():
+    if not (weights.home(None) / nano.FORMAT).is_dir():
         pytest.skip("the nano parts are not in the cache; `emotionthinker weights` fetches them")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     hear = reference.whisper_encoder()

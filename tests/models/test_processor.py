@@ -64,6 +64,23 @@ def test_a_clip_sounds_the_same_in_any_company(tiny_thinker: Any, speech: Speech
     np.testing.assert_allclose(window[0, :, : alone.shape[2]], alone[0], atol=1e-5)
 
 
+def test_silence_around_speech_is_left_out_where_the_settings_say_so(
+    tiny_thinker: Any, speech: Speech, tmp_path: Path
+) -> None:
+    trimming = make_processor(tiny_thinker[1].tokenizer, trims_silence=True)
+    trimming.save_pretrained(tmp_path)
+    clip = speech(1.0)
+    padded = np.concatenate([np.zeros(24000, np.float32), clip, np.zeros(16000, np.float32)])
+    for processor in (trimming, load_processor(tmp_path)):
+        assert processor.trims_silence
+        inputs = encode(processor, [ASK], [padded])
+        frames = int(inputs["feature_attention_mask"].sum())
+        assert 100 <= frames <= 141
+        assert int((inputs["input_ids"] == processor.audio_token_id).sum()) == audio_token_count(frames)
+    assert not tiny_thinker[1].trims_silence
+    assert tiny_thinker[1].features([padded])[0].shape[2] == 350
+
+
 def test_padding_goes_where_it_is_asked(tiny_thinker: Any, speech: Speech) -> None:
     processor = tiny_thinker[1]
     for side, column in (("left", 0), ("right", -1)):

@@ -7,10 +7,12 @@ import pytest
 from emotionthinker.perception.questions import (
     ANSWERS,
     ATTRIBUTES,
+    CAPTION,
     TASKS,
     WORDINGS,
     attribute_rows,
     balanced,
+    caption,
     clear_answers,
     wording,
 )
@@ -76,7 +78,7 @@ def test_stress_needs_one_word_well_above_the_others() -> None:
 
 
 def test_wordings_cover_all_tasks_and_offer_choice() -> None:
-    assert set(WORDINGS) == set(TASKS)
+    assert set(WORDINGS) == {*TASKS, CAPTION}
     assert all(len(set(texts)) >= 3 for texts in WORDINGS.values())
     seen = {wording("pitch", str(k), transcript=None, transcript_share=0.5, seed=0) for k in range(50)}
     assert seen == set(WORDINGS["pitch"])
@@ -95,11 +97,22 @@ def test_transcript_is_quoted_in_the_asked_share_and_always_for_stress() -> None
 
 def test_rows_carry_what_training_and_the_speaker_guard_need() -> None:
     rows = attribute_rows([measured("a", "a.wav")], seed=0, transcript_share=0.5)
-    assert len(rows) == len(ATTRIBUTES)
-    for row in rows:
+    assert {row["task"] for row in rows} == {*ATTRIBUTES, CAPTION}
+    for row in rows[:-1]:
         assert row["id"] == f"a/{row['task']}"
         assert (row["audio"], row["speaker"], row["split"], row["seconds"]) == ("a.wav", "s_train", "train", 2.0)
         assert row["answer"] in ANSWERS.get(row["task"], ("talking",))
+
+
+def test_a_caption_names_what_was_measured_and_is_for_training_only() -> None:
+    whole = "female, pitch high, energy low, speed normal, intonation flat, contour falling"
+    assert caption(measured("a")) == whole
+    near = changed(pitch={"near": "normal"}, rate={"method": "letters+vad"})
+    assert caption(near) == "female, pitch high, energy low, intonation flat, contour falling"
+    assert caption(near, least=6) is None
+    assert caption(measured("a").model_copy(update={"prosody": None})) is None
+    test = attribute_rows([measured("a", "a.wav", split="test")], seed=0, transcript_share=0.5)
+    assert CAPTION not in {row["task"] for row in test}
 
 
 def test_a_cap_is_shared_evenly_by_the_answers() -> None:

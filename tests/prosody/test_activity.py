@@ -56,6 +56,19 @@ def test_speech_over_steady_noise_is_found() -> None:
     assert found(samples) == [pytest.approx((0.8, 1.6), abs=0.031)]
 
 
+def test_trimming_keeps_a_margin_and_every_active_frame() -> None:
+    samples = bursts((0.5, 1.2))
+    kept = activity.trim(samples, RATE)
+    assert len(kept) / RATE == pytest.approx(1.1, abs=0.05)
+    assert np.count_nonzero(kept) == np.count_nonzero(samples)
+    assert len(activity.trim(samples, RATE, margin_s=10.0)) == len(samples)
+
+
+def test_nothing_is_trimmed_from_silence() -> None:
+    assert len(activity.trim(np.zeros(RATE, np.float32), RATE)) == RATE
+    assert len(activity.trim(np.zeros(0, np.float32), RATE)) == 0
+
+
 @pytest.mark.parametrize("seconds", [0.05, 1.0])
 def test_steady_sound_is_active_throughout(seconds: float) -> None:
     assert activity.speech_mask(noise(seconds, 0.1), RATE).all()

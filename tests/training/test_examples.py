@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from emotionthinker.errors import RecipeError
+from emotionthinker.models.prompt import ANSWER_SYSTEM, SYSTEM
 from emotionthinker.training.examples import Source, draw, read
 
 
@@ -17,6 +18,7 @@ def test_traces_hold_the_reasoning_and_labels_only_the_answer(corpus: Path) -> N
     assert traces[0].completion == "<think>The pitch is low.</think><answer>happy</answer>"
     assert '"hello there"' in traces[0].question
     assert labels[0].completion == "<answer>happy</answer>"
+    assert (traces[0].system, labels[0].system) == (SYSTEM, ANSWER_SYSTEM)
     assert "hello there" not in labels[0].question
 
 
@@ -60,3 +62,25 @@ def test_questions_carry_their_answers(tmp_path: Path) -> None:
     (example,) = read(Source(path=path, kind="questions"))
     assert example.completion == "<answer>low</answer>"
     assert example.seconds == 2.5
+    assert example.system == ANSWER_SYSTEM
+    with pytest.raises(RecipeError, match="no questions"):
+        read(Source(path=path, kind="questions", tasks=["caption"]))
+    assert len(read(Source(path=path, kind="questions", tasks=["pitch"]))) == 1
+
+
+def test_captions_are_drawn_evenly_though_hardly_two_are_alike(tmp_path: Path) -> None:
+    path = tmp_path / "questions.jsonl"
+    rows = [("caption", f"female, pitch {n}") for n in range(20)] + [("pitch", "low"), ("pitch", "high")]
+    path.write_text(
+        "".join(
+            json.dumps(
+                {"id": f"{n}", "audio": "a.wav", "question": "?", "answer": answer, "task": task}
+                | {"dataset": "alpha", "split": "train", "seconds": 1.0}
+            )
+            + "\n"
+            for n, (task, answer) in enumerate(rows)
+        )
+    )
+    drawn = draw([Source(path=path, kind="questions")], 60, 10, seed=0)
+    share = sum("female" in example.completion for example in drawn) / len(drawn)
+    assert share == pytest.approx(1 / 3, abs=0.06)

@@ -34,26 +34,42 @@ def _recipe(corpus: Path, model: Path, **changes: Any) -> TowerRecipe:
     return TowerRecipe.model_validate({**settings, **changes})
 
 
+def _moved(folder: Path, model: Path) -> set[str]:
+    before, after = load_thinker(folder)[0].state_dict(), load_thinker(model)[0].state_dict()
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
 def test_the_warm_up_moves_the_tower_and_nothing_else(corpus: Path, tiny_folder: Path, tmp_path: Path) -> None:
-    metrics = run(_recipe(corpus, tiny_folder, change_share=0.0, mask_share=0.0), tmp_path)
-    before, after = load_thinker(tiny_folder)[0].state_dict(), load_thinker(tmp_path / "model")[0].state_dict()
-    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    metrics = run(_recipe(corpus, tiny_folder, change_share=0.0, mask_share=0.0, lexical_weight=0.0), tmp_path)
+    moved = _moved(tiny_folder, tmp_path / "model")
     assert moved
     assert all("audio_tower" in name and ".proj." not in name for name in moved)
     assert metrics["loss_last"] < metrics["loss_first"]
     assert set(metrics["held_out"]) >= {"emotion", "pitch", "energy", "gender"}
+    assert not any(key.startswith("lexical/") for key in metrics["held_out"])
+
+
+def test_the_words_train_the_projector_and_leave_the_language_model(
+    corpus: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
+    metrics = run(_recipe(corpus, tiny_folder, change_share=0.0, mask_share=0.0), tmp_path)
+    moved = _moved(tiny_folder, tmp_path / "model")
+    assert any(".proj." in name for name in moved)
+    assert all("audio_tower" in name and "audio_bos_eos_token" not in name for name in moved)
+    assert set(metrics["held_out"]) >= {"lexical/emotion", "lexical/emotion/alpha", "lexical/pitch", "lexical/gender"}
 
 
 def test_the_states_are_those_the_projector_reads(corpus: Path, tiny_thinker: tuple[Any, Any], speech: Any) -> None:
     model, processor = tiny_thinker
-    heads = TowerHeads(model, _recipe(corpus, Path("unused"))).eval()
+    heads = TowerHeads(model, processor.tokenizer, _recipe(corpus, Path("unused"))).eval()
     features, mask = (
         torch.from_numpy(a) for a in processor.features([speech(seconds=0.6), speech(seconds=0.4, seed=1)])
     )
     with torch.no_grad():
-        states = heads.states(features, mask)
+        found = heads.hear(features, mask)
         heard = model.get_audio_features(features, feature_attention_mask=mask).last_hidden_state
-    assert torch.allclose(model.model.audio_tower.proj(torch.cat(states)), heard, atol=1e-5)
+    assert torch.allclose(model.model.audio_tower.proj(torch.cat(found.states)), heard, atol=1e-5)
+    assert torch.allclose(torch.cat(found.projected), heard, atol=1e-5)
 
 
 def test_pooling_sees_order(corpus: Path) -> None:

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from emotionthinker.errors import AudioError, RecipeError
 from emotionthinker.evaluation import reference as probing
-from emotionthinker.models.prompt import emotion_question
+from emotionthinker.models.prompt import ANSWER_SYSTEM, SYSTEM, emotion_question
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
 from emotionthinker.runs import JsonlStore, Run, model_files, write_json
@@ -62,7 +62,13 @@ class Answers(Protocol):
     """What evaluation needs of a model; `models.thinker.Thinker` is one."""
 
     def generate(
-        self, audios: Sequence[Samples], questions: Sequence[str], *, max_new_tokens: int, batch_size: int
+        self,
+        audios: Sequence[Samples],
+        questions: Sequence[str],
+        *,
+        max_new_tokens: int,
+        batch_size: int,
+        system: str = SYSTEM,
     ) -> list[str]: ...
 
     def label_probabilities(
@@ -205,7 +211,9 @@ def _answer_questions(
 ) -> dict[str, dict[str, Any]]:
     def ask(batch: Sequence[dict[str, Any]], sounds: Sequence[Samples]) -> Iterator[dict[str, Any]]:
         texts = [row["question"] for row in batch]
-        outputs = models.get().generate(sounds, texts, max_new_tokens=32, batch_size=recipe.batch_size)
+        outputs = models.get().generate(
+            sounds, texts, max_new_tokens=32, batch_size=recipe.batch_size, system=ANSWER_SYSTEM
+        )
         for row, output in zip(batch, outputs, strict=True):
             yield {"id": row["id"], "output": output}
 

@@ -78,6 +78,7 @@ def whisper_encoder() -> Encoder:
     from emotionthinker.models.nano import load_base
 
     model, processor = load_base()
+    processor.feature_extractor.trims_silence = False  # the reference hears whole clips, as it was defined
     tower = model.model.audio_tower.eval()
     states: list[torch.Tensor] = []
     for block in tower.layers:

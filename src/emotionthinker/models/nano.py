@@ -34,7 +34,7 @@ from emotionthinker.models import ctranslate, weights
 from emotionthinker.models.processor import PLACEHOLDERS, AudioProcessor, load_processor, make_processor
 from emotionthinker.models.smollm2 import State, read_smollm2
 
-FORMAT = "nano-1"
+FORMAT = "nano-2"
 """Name of the cache folder; a change of the assembly takes a new one."""
 
 
@@ -87,7 +87,7 @@ def _assemble(base: Path, parts: Path, out: Path) -> None:
 
     model = assemble(language, tokenizer, whisper, sizes)
     model.save_pretrained(out / "thinker")
-    make_processor(tokenizer).save_pretrained(out / "thinker")
+    make_processor(tokenizer, trims_silence=True).save_pretrained(out / "thinker")
     save_whisper(whisper, sizes, named["config.json"], named["tokenizer.json"], out / "whisper")
 
 

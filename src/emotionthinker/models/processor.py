@@ -23,6 +23,7 @@ from transformers import (
 from transformers.processing_utils import ProcessorMixin
 
 from emotionthinker.errors import AudioError, DeafForwardError, WeightsError
+from emotionthinker.prosody.activity import trim
 
 SAMPLE_RATE = 16000
 
@@ -73,6 +74,11 @@ class AudioProcessor(Qwen2_5OmniProcessor):  # type: ignore[misc]
         return float(self.feature_extractor.n_samples / self.feature_extractor.sampling_rate)
 
     @property
+    def trims_silence(self) -> bool:
+        """Whether silence before and after the speech is left out: an attribute of the feature extractor's settings."""
+        return bool(getattr(self.feature_extractor, "trims_silence", False))
+
+    @property
     def model_input_names(self) -> list[str]:
         names = [*self.tokenizer.model_input_names, *self.feature_extractor.model_input_names]
         return list(dict.fromkeys([*names, "feature_attention_mask"]))
@@ -92,6 +98,8 @@ class AudioProcessor(Qwen2_5OmniProcessor):  # type: ignore[misc]
         """
         extractor = self.feature_extractor
         arrays = [self._checked(clip, index) for index, clip in enumerate(clips)]
+        if self.trims_silence:
+            arrays = [trim(array, extractor.sampling_rate) for array in arrays]
         frames = [math.ceil(array.size / extractor.hop_length) for array in arrays]
         # The last frame's window reaches half an FFT past the end: silence there, as in the full-window features.
         reach = max(frames) + math.ceil(extractor.n_fft / 2 / extractor.hop_length)
@@ -153,11 +161,24 @@ def name_placeholders(tokenizer: Any) -> None:
 
 
 def make_processor(
-    tokenizer: PreTrainedTokenizerFast, *, mel_bins: int = 80, window_s: int = 30, chat_template: str = CHAT_TEMPLATE
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    mel_bins: int = 80,
+    window_s: int = 30,
+    chat_template: str = CHAT_TEMPLATE,
+    trims_silence: bool = False,
 ) -> AudioProcessor:
-    """A processor around a tokenizer, for audio of at most `window_s` seconds a slot."""
+    """A processor around a tokenizer, for audio of at most `window_s` seconds a slot.
+
+    `trims_silence` is stored with the feature extractor and so goes wherever the model goes.
+    """
     extractor = WhisperFeatureExtractor(
-        feature_size=mel_bins, sampling_rate=SAMPLE_RATE, hop_length=160, n_fft=400, chunk_length=window_s
+        feature_size=mel_bins,
+        sampling_rate=SAMPLE_RATE,
+        hop_length=160,
+        n_fft=400,
+        chunk_length=window_s,
+        trims_silence=trims_silence,
     )
     return AudioProcessor(feature_extractor=extractor, tokenizer=tokenizer, chat_template=chat_template)
 

@@ -8,6 +8,9 @@ from emotionthinker.emotions import EMOTIONS
 
 SYSTEM = "Listen, reason in <think></think>, then name the emotion in <answer></answer>."
 
+ANSWER_SYSTEM = "Listen, then answer in <answer></answer>."
+"""For questions answered in a word or two, without reasoning: the model must know which of the two is wanted."""
+
 QUESTION = "Which emotion does the speaker express?"
 
 

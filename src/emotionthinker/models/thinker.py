@@ -69,8 +69,9 @@ class Thinker:
         top_p: float = 1.0,
         seed: int = 0,
         batch_size: int = 8,
+        system: str = prompt.SYSTEM,
     ) -> list[str]:
-        """The answer to each (sound, question) pair; greedy at `temperature` 0.
+        """The answer to each (sound, question) pair; greedy at `temperature` 0. `system` says what kind of answer.
 
         Clip i draws from a generator seeded by `seed` and i, whatever the `batch_size`. Raises `ValueError` for
         unequal numbers or settings out of range, `AudioError` for unusable samples.
@@ -80,7 +81,8 @@ class Thinker:
         sampling = Sampling(temperature, top_p, seed)
         answers: list[str] = []
         for start in range(0, len(audios), batch_size):
-            inputs = self._encode(audios[start : start + batch_size], questions[start : start + batch_size])
+            part = slice(start, start + batch_size)
+            inputs = self._encode(audios[part], questions[part], system=system)
             rows: list[list[int]] = [[] for _ in inputs["input_ids"]]
             steps = self._decoder.tokens(inputs, max_new_tokens=max_new_tokens, sampling=sampling, first_row=start)
             for step in steps:
@@ -174,10 +176,14 @@ class Thinker:
         return results
 
     def _encode(
-        self, audios: Sequence[np.ndarray], questions: Sequence[str], begun: Sequence[list[int]] | None = None
+        self,
+        audios: Sequence[np.ndarray],
+        questions: Sequence[str],
+        begun: Sequence[list[int]] | None = None,
+        system: str = prompt.SYSTEM,
     ) -> dict[str, torch.Tensor]:
         """Prompts with sound, left padded; `begun` are the tokens of an answer that already stand (one length)."""
-        inputs = encode(self.processor, [prompt.conversation(question) for question in questions], audios)
+        inputs = encode(self.processor, [prompt.conversation(q, system=system) for q in questions], audios)
         if begun is not None:
             tail = torch.tensor(begun)
             inputs["input_ids"] = torch.cat([inputs["input_ids"], tail], dim=1)

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from emotionthinker.errors import EmotionThinkerError, RecipeError
-from emotionthinker.perception.questions import Row, attribute_rows, balanced, question_row, wording
+from emotionthinker.perception.questions import CAPTION, Row, attribute_rows, balanced, question_row, wording
 from emotionthinker.perception.sequences import WORDS, build
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
@@ -216,7 +216,8 @@ def summarise(rows: list[Row], sequences: Path) -> dict[str, Any]:
 
 
 def _class_of(row: Row) -> str:
-    return "words" if row["task"] == "stress" else str(row["answer"])
+    open_answers = {"stress": "words", CAPTION: "captions"}
+    return open_answers.get(row["task"], str(row["answer"]))
 
 
 def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:

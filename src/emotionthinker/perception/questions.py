@@ -12,6 +12,8 @@ from emotionthinker.records import Utterance, transcript_of
 ATTRIBUTES = ("pitch", "energy", "speed", "intonation_shape", "intonation_style", "stress", "gender")
 ORDERS = ("order_pitch", "order_speed", "order_energy")
 TASKS = ATTRIBUTES + ORDERS
+CAPTION = "caption"
+"""All attributes of a clip in one answer: for training only, since the other tasks test each of them alone."""
 
 ANSWERS: dict[str, tuple[str, ...]] = {
     "pitch": ("low", "normal", "high"),
@@ -66,6 +68,12 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "Does the voice belong to a female or a male speaker?",
         "Name the gender of the speaker.",
     ),
+    CAPTION: (
+        "Describe the voice: speaker, pitch, energy, speed and intonation.",
+        "What does the voice sound like?",
+        "Name the speaker's gender, pitch, energy, speed and intonation.",
+        "Give a short caption of the voice.",
+    ),
     "order_pitch": (
         "The same words are spoken three times. What is the order of pitch?",
         "How does the pitch change over the three versions: in which order are low, normal and high?",
@@ -117,6 +125,26 @@ def clear_answers(
     return {task: answer for task, answer in found.items() if answer and answer in ANSWERS.get(task, (answer,))}
 
 
+def caption(utterance: Utterance, *, least: int = 4) -> str | None:
+    """`female, pitch high, energy low, speed fast, intonation expressive, contour falling`: what was measured.
+
+    Values near a cut stay in, as they do in traces. `None` with fewer than `least` attributes.
+    """
+    prosody = utterance.prosody
+    if prosody is None:
+        return None
+    named = (
+        ("", utterance.gender or prosody.speaker.gender),
+        ("pitch ", prosody.pitch.level if prosody.pitch.reliable else None),
+        ("energy ", prosody.energy.level),
+        ("speed ", prosody.rate.level if prosody.rate.method in RATE_METHODS else None),
+        ("intonation ", prosody.intonation.style),
+        ("contour ", prosody.intonation.shape),
+    )
+    parts = [name + word for name, word in named if word]
+    return ", ".join(parts) if len(parts) >= least else None
+
+
 def _one_stressed_word(utterance: Utterance, min_margin: float) -> str | None:
     """The stressed word, if there is one only, spoken once, and well above the others."""
     stress = utterance.prosody.stress if utterance.prosody else None
@@ -155,11 +183,14 @@ def wording(task: str, key: str, *, transcript: str | None, transcript_share: fl
 def attribute_rows(
     utterances: Iterable[Utterance], *, seed: int, transcript_share: float, **clarity: float
 ) -> list[Row]:
-    """One question row for every clear attribute of every utterance."""
+    """One question row for every clear attribute of every utterance; for those to train on, a caption as well."""
     rows = []
     for utterance in utterances:
         transcript = transcript_of(utterance)
-        for task, answer in clear_answers(utterance, **clarity).items():
+        answers = clear_answers(utterance, **clarity)
+        if utterance.split != "test" and (described := caption(utterance)):
+            answers[CAPTION] = described
+        for task, answer in answers.items():
             question = wording(task, utterance.id, transcript=transcript, transcript_share=transcript_share, seed=seed)
             rows.append(question_row(utterance, task, question, answer))
     return rows

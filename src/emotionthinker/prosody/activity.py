@@ -85,6 +85,16 @@ def speech_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     return _without_runs(_without_runs(active, False, _BRIDGE_S), True, _BLIP_S)
 
 
+def trim(samples: npt.NDArray[np.float32], sample_rate: int, margin_s: float = 0.2) -> npt.NDArray[np.float32]:
+    """The samples from the first to the last active frame with `margin_s` around them; all of a clip without speech."""
+    active = np.flatnonzero(speech_mask(samples, sample_rate))
+    if not len(active):
+        return samples
+    first = int(active[0] * FRAME_S * sample_rate) - round(margin_s * sample_rate)
+    last = int((active[-1] + 1) * FRAME_S * sample_rate) + round(margin_s * sample_rate)
+    return samples[max(0, first) : last]
+
+
 def _noise_level(levels: Floats, loud: float) -> float:
     """Level of the steady noise under the speech, dB; `loud` when there is none.
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotionthinker.errors import RecipeError
-from emotionthinker.models.prompt import SYSTEM, completion, emotion_question, label_text
+from emotionthinker.models.prompt import ANSWER_SYSTEM, SYSTEM, completion, emotion_question, label_text
+from emotionthinker.perception.questions import CAPTION
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
 
 
@@ -30,6 +31,8 @@ class Source(BaseModel):
     """Relative weight of each corpus; corpora not named are left out. `None`: by their size."""
     balance: bool = True
     """Draw the classes (emotion, or task) of each corpus evenly."""
+    tasks: list[str] | None = None
+    """Of `questions` only these tasks; `None` takes all."""
     transcript: bool = True
     """Put the transcript into the question of `traces` and `labels`."""
 
@@ -75,6 +78,7 @@ def _utterances(source: Source, split: str) -> Iterator[Example]:
             stratum=f"{utterance.dataset}/{utterance.emotion}",
             corpus=str(utterance.dataset),
             seconds=utterance.prosody.duration_s if utterance.prosody else 3.0,
+            system=SYSTEM if source.kind == "traces" else ANSWER_SYSTEM,
             claims=_claims(utterance) if source.kind == "traces" else (),
         )
 
@@ -102,16 +106,18 @@ def _questions(source: Source, split: str) -> Iterator[Example]:
     with open(source.path, encoding="utf-8") as lines:
         for line in lines:
             row: dict[str, Any] = json.loads(line)
-            if row["split"] != split:
+            if row["split"] != split or (source.tasks is not None and row["task"] not in source.tasks):
                 continue
+            closed = source.balance and row["task"] != CAPTION  # hardly two captions are the same
             yield Example(
                 id=row["id"],
                 audio=row["audio"],
                 question=row["question"],
                 completion=f"<answer>{row['answer']}</answer>",
-                stratum=f"{row['dataset']}/{row['task']}/{row['answer'] if source.balance else ''}",
+                stratum=f"{row['dataset']}/{row['task']}/{row['answer'] if closed else ''}",
                 corpus=row["dataset"],
                 seconds=row.get("seconds", 3.0),
+                system=ANSWER_SYSTEM,
             )
 
 

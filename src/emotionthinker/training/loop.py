@@ -38,7 +38,9 @@ class LoopRecipe(Recipe):
     decay: str = "linear"
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
-    bf16: bool = True
+    bf16: bool | None = None
+    """Matrix products in bfloat16; `None` where this machine has instructions for them. Elsewhere they are emulated,
+    a hundred times slower than float32."""
     gradient_checkpointing: bool = False
     save_steps: int = 50
     log_steps: int = 5
@@ -48,6 +50,22 @@ class LoopRecipe(Recipe):
     """FSDP options as transformers takes them, e.g. `full_shard auto_wrap`."""
     deepspeed: str | None = None
     """Path of a DeepSpeed configuration."""
+
+    @property
+    def half(self) -> bool:
+        """What `bf16` comes to on this machine."""
+        return has_bf16() if self.bf16 is None else self.bf16
+
+
+def has_bf16() -> bool:
+    """Whether this machine multiplies bfloat16 in hardware: the GPU, else AVX-512 BF16 or AMX of the CPU.
+
+    A torch that does not tell (before `torch.cpu.get_capabilities`) counts as a CPU without.
+    """
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 class Rows(Dataset[Any]):
@@ -110,7 +128,7 @@ class StageTrainer(Trainer):  # type: ignore[misc]
 
 
 def _part(name: str) -> str:
-    return "heads" if name.startswith("heads.") else part_of(name)
+    return "heads" if name.startswith(("heads.", "lexical.")) else part_of(name)
 
 
 class _Log(TrainerCallback):  # type: ignore[misc]
@@ -162,7 +180,7 @@ def train(
         lr_scheduler_type=recipe.decay,
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
-        bf16=recipe.bf16,
+        bf16=recipe.half,
         use_cpu=not torch.cuda.is_available(),
         gradient_checkpointing=recipe.gradient_checkpointing,
         save_steps=recipe.save_steps,

@@ -80,12 +80,12 @@ class Supervised(nn.Module):
 
 
 def adapt(thinker: Any, recipe: SftRecipe) -> Any:
-    """Set what trains, in place: LoRA layers, the tower and projector in fp32, everything frozen in bf16 if asked.
+    """Set what trains, in place: LoRA layers, tower and projector in fp32, everything frozen in the recipe's precision.
 
     Returns the PEFT wrapper where there is LoRA, else the thinker.
     """
     wrapper = thinker
-    if recipe.bf16:
+    if recipe.half:
         thinker.to(torch.bfloat16)
     thinker.requires_grad_(False)
     if recipe.train_llm == "lora":
@@ -148,6 +148,7 @@ def fit(recipe: SftRecipe, rows: Sequence[Example], weigh: Weigh, out: Path, sta
     table = format_table(assert_trainable(thinker, recipe.parts))
     Console(stderr=True).print(table, highlight=False)
     state.manifest["trainable"] = table.splitlines()
+    state.manifest["precision"] = "bf16" if recipe.half else "fp32"
     collate = Collator(processor, weigh=weigh, mask_share=recipe.mask_share, seed=recipe.seed)
     metrics = train(Supervised(thinker, processor.audio_token_id), rows, collate, recipe, out)
     restore_frozen(thinker, source_state)

@@ -2,7 +2,8 @@
 
 The paper gives its 7B model 500 hours to learn prosody through text. At nano scale the text path is far too slow to
 move the encoder, so it first learns with linear heads on pooled states: the cost of a clip falls about tenfold. The
-heads are thrown away; the tower goes into stage I (`docs/decisions.md`).
+projector learns beside it to place each sound near the words for it (`lexical`). The heads are thrown away; tower and
+projector go into stage I (`docs/decisions.md`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -38,8 +39,8 @@ from emotionthinker.records import (
 from emotionthinker.runs import Run, model_files
 from emotionthinker.training.augment import Change, change_features, changed_prosody
 from emotionthinker.training.collate import IGNORED, mask_features
+from emotionthinker.training.lexical import LexicalHeads
 from emotionthinker.training.loop import LoopRecipe, train
-from emotionthinker.training.parameters import PARTS, part_of
 
 TASKS: dict[str, tuple[str, ...]] = {
     "emotion": EMOTIONS,
@@ -64,6 +65,8 @@ class TowerRecipe(LoopRecipe):
     """Emotions with fewer clips in their corpus are not drawn from it."""
     task_weights: dict[str, float] = Field(default_factory=lambda: {"emotion": 1.0})
     """Weight of each head's loss; tasks not named have weight 0.3."""
+    lexical_weight: float = Field(0.5, ge=0)
+    """Weight of the same losses against the words of each class, which train the projector; 0 leaves it as it is."""
     change_share: float = Field(0.5, ge=0, le=1)
     """How many clips are heard with another level, tempo or pitch; their labels are moved along."""
     mask_share: float = Field(0.12, ge=0, lt=0.5)
@@ -71,10 +74,17 @@ class TowerRecipe(LoopRecipe):
     dropout: float = Field(0.2, ge=0, lt=1)
 
 
-class TowerHeads(nn.Module):
-    """The audio tower with one linear head a task on pooled states."""
+class Heard(NamedTuple):
+    """What the tower makes of clips: encoder states and what the projector gives the LLM, one tensor a clip."""
 
-    def __init__(self, thinker: Any, recipe: TowerRecipe) -> None:
+    states: tuple[torch.Tensor, ...]
+    projected: tuple[torch.Tensor, ...]
+
+
+class TowerHeads(nn.Module):
+    """The audio tower with one linear head a task on pooled states, and the lexical heads behind its projector."""
+
+    def __init__(self, thinker: Any, tokenizer: Any, recipe: TowerRecipe) -> None:
         super().__init__()
         self.audio_tower: Any = thinker.model.audio_tower
         width = 5 * self.audio_tower.config.d_model
@@ -84,11 +94,13 @@ class TowerHeads(nn.Module):
                 for task, classes in TASKS.items()
             }
         )
+        self.lexical = LexicalHeads(thinker, tokenizer) if recipe.lexical_weight else None
         self._weights = {task: recipe.task_weights.get(task, 0.3) for task in TASKS}
+        self._lexical_weight = recipe.lexical_weight
         self._smoothing = recipe.label_smoothing
 
-    def states(self, features: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Encoder states before the projector, one tensor [positions, d_model] a clip.
+    def hear(self, features: torch.Tensor, mask: torch.Tensor) -> Heard:
+        """Encoder states before the projector [positions, d_model] and behind it [positions, width], a tensor a clip.
 
         `features` [clips, mels, frames], `mask` [clips, frames].
         """
@@ -98,26 +110,33 @@ class TowerHeads(nn.Module):
         convolved, positions = self.audio_tower._get_feat_extract_output_lengths(frames)
         joined = features.permute(0, 2, 1)[mask.bool()].permute(1, 0)
         try:
-            self.audio_tower(joined, feature_lens=frames, aftercnn_lens=convolved)
+            output = self.audio_tower(joined, feature_lens=frames, aftercnn_lens=convolved)
         finally:
             hook.remove()
-        return torch.split(caught[0], positions.tolist())
+        sizes = positions.tolist()
+        return Heard(torch.split(caught[0], sizes), torch.split(output.last_hidden_state, sizes))
 
-    def scores(self, features: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Logits [clips, classes] of every task."""
-        pooled = torch.stack([pool(states) for states in self.states(features, mask)])
-        return {task: head(pooled) for task, head in self.heads.items()}
+    def scores(self, features: torch.Tensor, mask: torch.Tensor) -> dict[str, dict[str, torch.Tensor]]:
+        """Logits [clips, classes] of every task by the `linear` and, where they train, the `lexical` heads."""
+        heard = self.hear(features, mask)
+        pooled = torch.stack([pool(states) for states in heard.states])
+        found = {"linear": {task: head(pooled) for task, head in self.heads.items()}}
+        if self.lexical is not None:
+            found["lexical"] = self.lexical(heard.projected)
+        return found
 
     def forward(
         self, input_features: torch.Tensor, feature_attention_mask: torch.Tensor, **targets: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """`targets[task]` [clips] holds class indices, `IGNORED` where a clip has none."""
         loss = input_features.new_zeros(())
-        for task, logits in self.scores(input_features, feature_attention_mask).items():
-            if (targets[task] != IGNORED).any():
-                loss = loss + self._weights[task] * nn.functional.cross_entropy(
-                    logits.float(), targets[task], ignore_index=IGNORED, label_smoothing=self._smoothing
-                )
+        for kind, scores in self.scores(input_features, feature_attention_mask).items():
+            share = 1.0 if kind == "linear" else self._lexical_weight
+            for task, logits in scores.items():
+                if (targets[task] != IGNORED).any():
+                    loss = loss + share * self._weights[task] * nn.functional.cross_entropy(
+                        logits.float(), targets[task], ignore_index=IGNORED, label_smoothing=self._smoothing
+                    )
         return {"loss": loss}
 
 
@@ -214,11 +233,13 @@ def run(recipe: TowerRecipe, out: Path) -> dict[str, Any]:
     torch.manual_seed(recipe.seed)
     thinker, processor = load_thinker(recipe.model)
     thinker.requires_grad_(False)
-    module = TowerHeads(thinker, recipe)
+    module = TowerHeads(thinker, processor.tokenizer, recipe)
     for name, parameter in module.named_parameters():
-        parameter.requires_grad_(name.startswith("heads.") or _is_encoder(name))
+        parameter.requires_grad_(name.startswith(("heads.", "lexical.")) or _learns(name, recipe))
     trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    console.print(f"trainable: {trainable:,} (tower and heads); frozen: {', '.join(p for p in PARTS if p != 'tower')}")
+    state.manifest["precision"] = "bf16" if recipe.half else "fp32"
+    moving = "tower, projector and heads" if recipe.lexical_weight else "tower and heads"
+    console.print(f"trainable: {trainable:,} ({moving}); the language model is frozen")
     utterances = list(read_jsonl(recipe.records))
     collate = TowerCollator(processor, recipe, Calibration.load("reference"))
     rows = draw(recipe, [u for u in utterances if u.split == "train"])
@@ -231,27 +252,32 @@ def run(recipe: TowerRecipe, out: Path) -> dict[str, Any]:
     return metrics
 
 
-def _is_encoder(name: str) -> bool:
-    """The encoder with its last norm, which the projector reads; not the projector, nor the unused boundary token."""
-    return "audio_bos_eos_token" not in name and (part_of(name) == "tower" or ".ln_post." in name)
+def _learns(name: str, recipe: TowerRecipe) -> bool:
+    """The encoder with its last norm, and the projector where words teach it; not the unused boundary token."""
+    if "audio_bos_eos_token" in name or not name.startswith("audio_tower."):
+        return False
+    return recipe.lexical_weight > 0 or ".proj." not in name
 
 
 @torch.no_grad()
 def evaluate(module: TowerHeads, collate: TowerCollator, utterances: Sequence[Utterance]) -> dict[str, float]:
-    """Unweighted recall of every head on unchanged clips; emotion also for each corpus."""
+    """Unweighted recall of every head on unchanged clips; emotion also for each corpus; lexical heads by prefix."""
     module.eval()
     hits: dict[str, dict[int, list[bool]]] = {}
     for utterance in utterances:
         assert utterance.audio is not None
         assert utterance.prosody is not None
         features = collate.features(utterance.audio)[None]
-        scores = module.scores(features, torch.ones(1, features.shape[2], dtype=torch.long))
-        for task, gold in targets(utterance.emotion, utterance.prosody).items():
-            if gold == IGNORED:
-                continue
-            hit = int(scores[task].argmax()) == gold
-            for key in (task, f"emotion/{utterance.dataset}") if task == "emotion" else (task,):
-                hits.setdefault(key, {}).setdefault(gold, []).append(hit)
+        found = module.scores(features, torch.ones(1, features.shape[2], dtype=torch.long))
+        gold = targets(utterance.emotion, utterance.prosody)
+        for kind, scores in found.items():
+            prefix = "" if kind == "linear" else f"{kind}/"
+            for task, logits in scores.items():
+                if gold[task] == IGNORED:
+                    continue
+                hit = int(logits.argmax()) == gold[task]
+                for key in (task, f"emotion/{utterance.dataset}") if task == "emotion" else (task,):
+                    hits.setdefault(prefix + key, {}).setdefault(gold[task], []).append(hit)
     return {
         key: round(float(np.mean([np.mean(found) for found in classes.values()])), 4) for key, classes in hits.items()
     }
