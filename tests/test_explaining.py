@@ -8,14 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
-from hypothesis import strategies as st
 
 import emotionthinker
 from emotionthinker import explaining
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.errors import AudioError
-from emotionthinker.explaining import explain, explain_stream, split, to_json
+from emotionthinker.explaining import explain, explain_stream, to_json
 from emotionthinker.models import prompt
 from emotionthinker.records import Explanation, Transcript
 
@@ -205,19 +203,6 @@ def test_a_random_thinker_goes_all_the_way(clip: np.ndarray, tiny_thinker: tuple
     assert result.model == "tiny"
     assert sum(result.probabilities.values()) == pytest.approx(1.0)
     assert Explanation.model_validate_json(result.model_dump_json()) == result
-
-
-@given(st.text(max_size=60), st.sampled_from(EMOTIONS))
-def test_what_the_prompt_module_lays_out_is_split_again(think: str, emotion: str):
-    if "<" not in think:
-        assert split(prompt.completion(think, emotion)) == (think.strip(), emotion.lower())
-
-
-@given(st.lists(st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "sad", " ", "x\n"]), max_size=9))
-def test_split_reads_anything_and_leaves_no_outer_tag(parts: list[str]):
-    think, answer = split("".join(parts))
-    assert think in "".join(parts) or "<" in "".join(parts)
-    assert not answer.startswith("</answer>")
 
 
 def test_the_public_face_is_reachable_and_light():

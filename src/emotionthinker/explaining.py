@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker.emotions import parse_answer
-from emotionthinker.models.prompt import emotion_question
+from emotionthinker.models.prompt import emotion_question, split_completion
 from emotionthinker.records import Explanation, Prosody, Transcript
 
 if TYPE_CHECKING:
@@ -114,9 +113,9 @@ def explain_stream(
             for piece in thinker.stream(samples, question):
                 raw += piece
                 yield piece
-            (probabilities,) = thinker.label_probabilities([samples], [question], [split(raw)[0]])
+            (probabilities,) = thinker.label_probabilities([samples], [question], [split_completion(raw)[0]])
         prosody = measuring.result()
-    think, answer = split(raw)
+    think, answer = split_completion(raw)
     yield Explanation(
         audio=name,
         duration_s=prosody.duration_s,
@@ -134,26 +133,6 @@ def explain_stream(
 def to_json(explanation: Explanation) -> dict[str, Any]:
     """The explanation as plain JSON types; a claim keeps its text, feature, claimed, measured and verdict."""
     return explanation.model_dump(mode="json", exclude={"claims": {"__all__": {"start", "end"}}})
-
-
-_THINK = re.compile(r"<think>(.*?)(?:</think>|(?=<answer>)|\Z)", re.S)
-_ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S)
-_TAG = re.compile(r"</?(?:think|answer)>")
-
-
-def split(raw: str) -> tuple[str, str]:
-    """Reasoning and answer of a completion, whatever its form.
-
-    A tag left open runs to the end or to the next tag. Without `<think>` all that stands before the answer is the
-    reasoning, so that a model which knows no tags is checked as well.
-    """
-    answer = _ANSWER.search(raw)
-    before = raw[: answer.start()] if answer else raw
-    think = _THINK.search(before)
-    if think:
-        after = "" if answer else before[think.end() :]
-        return think[1].strip(), _TAG.sub("", answer[1] if answer else after).strip()
-    return _TAG.sub("", before).strip(), answer[1].strip() if answer else ""
 
 
 _loaded: dict[str, Explainer] = {}

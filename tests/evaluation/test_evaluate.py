@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emotionthinker.errors import RecipeError
-from emotionthinker.evaluation.evaluate import EvaluateRecipe, check_speakers, model_files, run, select, think_of
+from emotionthinker.evaluation.evaluate import EvaluateRecipe, check_speakers, model_files, run, select
 from emotionthinker.records import read_jsonl
 
 from .conftest import FakeThinker
@@ -146,16 +146,3 @@ def test_a_retrained_model_of_the_same_name_is_another_model(tmp_path: Path) -> 
         (tmp_path / name).write_text(name)
     assert [path.name for path in model_files(str(tmp_path))] == ["config.json", "model.safetensors"]
     assert model_files("nano") == []
-
-
-@pytest.mark.parametrize(
-    ("output", "think"),
-    [
-        ("<think> a b </think><answer>sad</answer>", "a b"),
-        ("<think>cut off", "cut off"),
-        ("<think>no end<answer>sad</answer>", "no end"),
-        ("<answer>sad</answer>", ""),
-    ],
-)
-def test_reasoning_is_cut_out(output: str, think: str) -> None:
-    assert think_of(output) == think

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,14 +15,12 @@ from pydantic import Field
 
 from emotionthinker.errors import AudioError, RecipeError
 from emotionthinker.evaluation import reference as probing
-from emotionthinker.models.prompt import ANSWER_SYSTEM, SYSTEM, emotion_question
+from emotionthinker.models.prompt import ANSWER_SYSTEM, SYSTEM, emotion_question, split_completion
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
 from emotionthinker.runs import JsonlStore, Run, model_files, write_json
 
 Samples = NDArray[np.float32]
-
-_THINK = re.compile(r"<think>(.*?)(?:</think>|<answer>|\Z)", re.S)
 
 
 class EvaluateRecipe(Recipe):
@@ -108,7 +105,9 @@ def run(recipe: EvaluateRecipe, out: Path, *, thinker: Answers | None = None) ->
     answers = _answer_clips(clips, recipe, models, job.folder / stores[0])
     perceived = _answer_questions(questions, recipe, models, job.folder / stores[1])
     probes = probing.run(recipe.reference, job.folder / "reference") if recipe.reference else None
-    metrics = metrics_of(clips, answers, questions, perceived, recipe=recipe, probes=probes)
+    metrics = {"model": recipe.model, "split": recipe.split} | metrics_of(
+        clips, answers, questions, perceived, draws=recipe.draws, seed=recipe.seed, probes=probes
+    )
     write_json(metrics_file, metrics)
     report.write(metrics, job.folder)
     job.finish(counts={"clips": len(clips), "questions": len(questions)}, metrics=report.summary(metrics))
@@ -198,7 +197,7 @@ def _answer_clips(
         outputs = model.generate(sounds, texts, max_new_tokens=recipe.max_new_tokens, batch_size=recipe.batch_size)
         tables: Sequence[dict[str, float] | None] = [None] * len(batch)
         if recipe.probabilities:
-            tables = model.label_probabilities(sounds, texts, [think_of(output) for output in outputs])
+            tables = model.label_probabilities(sounds, texts, [split_completion(o)[0] for o in outputs])
         for utterance, output, table in zip(batch, outputs, tables, strict=True):
             yield {"id": utterance.id, "output": output, "probabilities": table}
 
@@ -263,9 +262,3 @@ def _asked(ask: Any, batch: list[tuple[Any, str, Samples]]) -> list[dict[str, An
 def _bytes(path: str) -> int:
     """Size of a file, to batch clips of like length; a missing one is reported when it is loaded."""
     return Path(path).stat().st_size if Path(path).is_file() else 0
-
-
-def think_of(output: str) -> str:
-    """The reasoning in a model's output; empty when there is none."""
-    found = _THINK.search(output)
-    return found.group(1).strip() if found else ""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emotionthinker.emotions import parse_answer
 from emotionthinker.evaluation.bootstrap import interval
 from emotionthinker.evaluation.grounding import claim_metrics
 from emotionthinker.evaluation.perception import perception_metrics
 from emotionthinker.evaluation.recognition import calibration, confusion, headline, score
+from emotionthinker.models.prompt import split_completion
 from emotionthinker.records import Claim, Utterance
-
-if TYPE_CHECKING:
-    from emotionthinker.evaluation.evaluate import EvaluateRecipe
 
 ALL = "all"
 
@@ -24,7 +22,8 @@ def metrics_of(
     questions: Sequence[Mapping[str, Any]],
     perceived: Mapping[str, Mapping[str, Any]],
     *,
-    recipe: EvaluateRecipe,
+    draws: int,
+    seed: int,
     probes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`recognition` by corpus, over all clips and as means, `grounding`, `perception`, `failed` clips.
@@ -37,12 +36,10 @@ def metrics_of(
     asked = [row for row in questions if "error" not in perceived[row["id"]]]
     corpora = sorted({str(u.dataset) for u in heard})
     groups = {corpus: [u for u in heard if str(u.dataset) == corpus] for corpus in corpora}
-    recognition = {name: _recognition(group, answers, recipe) for name, group in groups.items()}
+    recognition = {name: _recognition(group, answers, draws, seed) for name, group in groups.items()}
     names = ("accuracy", "unweighted_recall", "macro_f1", "weighted_f1")
     return {
-        "model": recipe.model,
-        "split": recipe.split,
-        "recognition": recognition | {ALL: _recognition(heard, answers, recipe)},
+        "recognition": recognition | {ALL: _recognition(heard, answers, draws, seed)},
         "averages": {name: sum(r[name] for r in recognition.values()) / len(recognition) for name in names},
         "reference": _reference(groups, probes) if probes else None,
         "grounding": _grounding(heard, answers),
@@ -52,7 +49,7 @@ def metrics_of(
 
 
 def _recognition(
-    clips: Sequence[Utterance], answers: Mapping[str, Mapping[str, Any]], recipe: EvaluateRecipe
+    clips: Sequence[Utterance], answers: Mapping[str, Mapping[str, Any]], draws: int, seed: int
 ) -> dict[str, Any]:
     gold = [str(u.emotion) for u in clips]
     read = [parse_answer(answers[u.id]["output"]) for u in clips]
@@ -64,7 +61,7 @@ def _recognition(
             return headline(confusion([gold[i] for i in indices], [given[i] for i in indices]))[name]
 
         speakers = [u.speaker or u.id for u in clips]
-        found[f"{name}_interval"] = interval(metric, speakers, draws=recipe.draws, seed=recipe.seed)
+        found[f"{name}_interval"] = interval(metric, speakers, draws=draws, seed=seed)
     tables = [answers[u.id].get("probabilities") for u in clips]
     known = [(g, table) for g, table in zip(gold, tables, strict=True) if table]
     if known:
@@ -91,13 +88,13 @@ def _reference(groups: Mapping[str, Sequence[Utterance]], probes: Mapping[str, A
 
 def _grounding(clips: Sequence[Utterance], answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
     """Claim metrics of the clips with measured prosody."""
-    from emotionthinker.evaluation.evaluate import think_of
     from emotionthinker.reasoning.claims import check
 
     measured = [(u, u.prosody) for u in clips if u.prosody]
     if not measured:
         return None
-    claims: list[list[Claim]] = [check(think_of(answers[u.id]["output"]), prosody) for u, prosody in measured]
-    words = [len(think_of(answers[u.id]["output"]).split()) for u, _ in measured]
+    thinks = [split_completion(answers[u.id]["output"])[0] for u, _ in measured]
+    claims: list[list[Claim]] = [check(think, prosody) for think, (_, prosody) in zip(thinks, measured, strict=True)]
+    words = [len(think.split()) for think in thinks]
     found = claim_metrics(claims, [prosody for _, prosody in measured])
     return found | {"words_per_reasoning": sum(words) / len(words), "without_reasoning": words.count(0) / len(words)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from emotionthinker.emotions import EMOTIONS
@@ -39,3 +40,23 @@ def label_text(emotion: str) -> str:
 def completion(think: str, emotion: str) -> str:
     """The assistant's turn: reasoning, then the answer."""
     return f"<think>{think.strip()}</think><answer>{label_text(emotion)}</answer>"
+
+
+_THINK = re.compile(r"<think>(.*?)(?:</think>|(?=<answer>)|\Z)", re.S)
+_ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S)
+_TAG = re.compile(r"</?(?:think|answer)>")
+
+
+def split_completion(text: str) -> tuple[str, str]:
+    """Reasoning and answer of a completion, whatever its form.
+
+    A tag left open runs to the end or to the next tag. Without `<think>` all that stands before the answer is the
+    reasoning, so that a model which knows no tags is checked as well.
+    """
+    answer = _ANSWER.search(text)
+    before = text[: answer.start()] if answer else text
+    think = _THINK.search(before)
+    if think:
+        after = "" if answer else before[think.end() :]
+        return think[1].strip(), _TAG.sub("", answer[1] if answer else after).strip()
+    return _TAG.sub("", before).strip(), answer[1].strip() if answer else ""

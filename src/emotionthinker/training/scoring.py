@@ -25,7 +25,10 @@ _THINK = re.compile(r"<think>(.*?)</think>", re.S)
 
 
 def think_of(completion: str) -> str | None:
-    """The reasoning between the first pair of think tags; `None` when there is none or it is blank."""
+    """The reasoning between the first pair of think tags; `None` when there is none or it is blank.
+
+    Stricter than `prompt.split_completion`: what the format reward refuses earns no reasoning reward either.
+    """
     match = _THINK.search(completion)
     return match.group(1).strip() or None if match else None
 
