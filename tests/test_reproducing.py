@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import yaml
 
 from emotionthinker import reproducing
 from emotionthinker.errors import RecipeError
 from emotionthinker.recipes import folder_of
+from kill import kill_when
 
 
 @pytest.fixture
@@ -94,3 +101,34 @@ def test_every_recipe_of_the_shipped_plan_is_there_and_reads() -> None:
     assert {step.command for step in steps} == set(classes)
     for step in steps:
         recipes.load(folder / str(step.recipe), classes[step.command])
+
+
+def test_kill_9_and_the_same_command_again_does_what_is_left(
+    tmp_path: Path, speech: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = []
+    for number, emotion in enumerate(("Happy", "Sad", "Angry", "Neutral")):
+        soundfile.write(tmp_path / f"{number}.wav", speech(1.0, f0=120 + 40 * number, seed=number), 16000)
+        rows.append({"path": f"{number}.wav", "label": emotion, "transcript": "Kids are talking.", "gender": "female"})
+    (tmp_path / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "cot.yaml").write_text("utterances: runs/annotate/utterances.jsonl\n")
+    (tmp_path / "rated.yaml").write_text("traces: runs/cot/traces.jsonl\n")
+    steps = [
+        {"name": "annotate", "command": "annotate", "out": "runs/annotate", "minutes": 1},
+        {"name": "cot", "command": "cot", "recipe": "cot.yaml", "out": "runs/cot", "minutes": 1},
+        {"name": "rated", "command": "reward-data", "recipe": "rated.yaml", "out": "runs/rated", "minutes": 1},
+    ]
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"machine": "a test", "steps": steps}))
+    command = ["reproduce", str(tmp_path), "--data", str(tmp_path / "clips.jsonl")]
+    kill_when(command, tmp_path / "runs" / "cot", "manifest.json")
+    measured = (tmp_path / "runs" / "annotate" / "measured.jsonl").read_bytes()
+    # The stage that was under way may outlive its parent for a moment: then its folder is refused, not shared.
+    until = time.monotonic() + 120
+    while subprocess.run([sys.executable, "-m", "emotionthinker", *command], capture_output=True).returncode:
+        assert time.monotonic() < until
+    assert (tmp_path / "runs" / "annotate" / "measured.jsonl").read_bytes() == measured
+    for name in ("annotate", "cot", "rated"):
+        assert json.loads((tmp_path / "runs" / name / "manifest.json").read_text())["status"] == "finished"
+    ratings = (tmp_path / "runs" / "rated" / "ratings.jsonl").read_text().splitlines()
+    assert len({json.loads(row)["id"] for row in ratings}) == len(ratings) == 20

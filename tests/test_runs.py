@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emotionthinker.errors import RecordError
+from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.runs import JsonlStore, Run, sha256, write_json
 
 
@@ -78,6 +78,38 @@ def test_a_run_is_finished_only_for_the_same_recipe_and_inputs(tmp_path: Path) -
     assert not Run(tmp_path / "out", "stage", {"seed": 1, "steps": 3}, [source]).finished
     source.write_text("two")
     assert not Run(tmp_path / "out", "stage", {"seed": 1, "steps": 2}, [source]).finished
+
+
+def test_a_folder_takes_one_process_at_a_time(tmp_path: Path) -> None:
+    program = textwrap.dedent(
+        f"""
+        import time
+        from emotionthinker.runs import Run
+        Run({str(tmp_path)!r}, "stage", {{"seed": 1}}, []).begin()
+        print("in", flush=True)
+        time.sleep(120)
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "in\n"
+    run = Run(tmp_path, "stage", {"seed": 1}, [])
+    with pytest.raises(RecipeError, match="another process is at work"):
+        run.begin()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    run.begin()  # the system frees the lock of a process that died
+    Run(tmp_path, "stage", {"seed": 1}, []).begin()  # and the same process goes on as it likes
+    run.finish()
+
+
+def test_of_a_distributed_run_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    run = Run(tmp_path, "stage", {"seed": 1}, [])
+    run.begin()
+    run.finish()
+    assert not (tmp_path / "manifest.json").exists()
 
 
 def test_json_is_replaced_whole(tmp_path: Path) -> None:

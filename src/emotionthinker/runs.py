@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from emotionthinker.errors import RecipeError, RecordError
+from emotionthinker.folder_lock import hold, is_main_process, release
 
 _PACKAGES = ("emotionthinker", "numpy", "scipy", "torch", "transformers", "trl", "peft", "swift-f0", "pocketsphinx")
 
@@ -136,13 +137,21 @@ class Run:
             )
 
     def begin(self) -> None:
-        """Write the manifest of a run that starts (or goes on)."""
+        """Write the manifest of a run that starts (or goes on), and keep other processes out of the folder.
+
+        Of a distributed run the first process does both. Raises `RecipeError` when another run is in the folder.
+        """
+        if not is_main_process():
+            return
+        hold(self.folder)
         earlier = self.previous.get("seconds", 0.0) if not self.finished else 0.0
         self.manifest["seconds"] = self.manifest["seconds_before"] = earlier
         write_json(self.path, self.manifest)
 
     def finish(self, *, counts: dict[str, Any] | None = None, metrics: dict[str, Any] | None = None) -> None:
-        """Write the manifest of a run that came to its end."""
+        """Write the manifest of a run that came to its end; the folder is free again."""
+        if not is_main_process():
+            return
         self.manifest.update(
             status="finished",
             seconds=round(self.manifest.get("seconds_before", 0.0) + time.time() - self._started, 1),
@@ -150,6 +159,7 @@ class Run:
             metrics=metrics or {},
         )
         write_json(self.path, self.manifest)
+        release(self.folder)
 
 
 def model_files(model: str | Path) -> list[Path]:

@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from emotionthinker.errors import RecipeError
 from emotionthinker.evaluation.evaluate import EvaluateRecipe, check_speakers, model_files, run, select
 from emotionthinker.records import read_jsonl
+from kill import kill_at
 
 from .conftest import FakeThinker
 
@@ -146,3 +148,19 @@ def test_a_retrained_model_of_the_same_name_is_another_model(tmp_path: Path) -> 
         (tmp_path / name).write_text(name)
     assert [path.name for path in model_files(str(tmp_path))] == ["config.json", "model.safetensors"]
     assert model_files("nano") == []
+
+
+def test_kill_9_keeps_every_answer(records: Path, tmp_path: Path, tiny_thinker: tuple[Any, Any]) -> None:
+    from emotionthinker.training.sft import save_thinker
+
+    save_thinker(*tiny_thinker, tmp_path / "model")
+    asked = recipe(records, model=str(tmp_path / "model"), max_new_tokens=8, batch_size=2, probabilities=False)
+    kill_at("evaluate", asked, tmp_path / "out", "answers.jsonl")
+    kept = (tmp_path / "out" / "answers.jsonl").read_text()
+    kept = kept[: kept.rfind("\n") + 1]
+    assert not (tmp_path / "out" / "metrics.json").exists()
+    metrics = run(asked, tmp_path / "out")
+    answers = (tmp_path / "out" / "answers.jsonl").read_text()
+    assert answers.startswith(kept)
+    ids = [json.loads(line)["id"] for line in answers.splitlines()]
+    assert len(ids) == len(set(ids)) == metrics["recognition"]["all"]["clips"] == 16

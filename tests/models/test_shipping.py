@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from emotionthinker.errors import WeightsError
 from emotionthinker.models import delta, shipping
+from emotionthinker.runs import sha256
 
 
 def test_what_ships_gives_back_the_trained_model(
@@ -26,6 +28,9 @@ def test_what_ships_gives_back_the_trained_model(
     assert report.by_part()["language_model"].relative_error < 0.02
     assert report.by_part()["audio_tower"].relative_error < 0.02
     assert "language_model" in shipping.report(report)
+    manifest = json.loads((tmp_path / "nano.json").read_text())
+    assert manifest["metrics"]["sha256"] == sha256(tmp_path / "nano.safetensors")
+    assert manifest["metrics"]["relative_error"]["language_model"] < 0.02
     monkeypatch.setattr(shipping, "LIMIT_BYTES", 1000)
     with pytest.raises(WeightsError, match="rank below 4"):
         shipping.ship("tuned", tmp_path / "nano.safetensors", rank=4)

@@ -10,6 +10,7 @@ import pytest
 from emotionthinker.errors import EmotionThinkerError, RecipeError
 from emotionthinker.perception import build
 from emotionthinker.perception.build import PerceptionRecipe, run
+from kill import kill_at
 
 
 def rows(path: Path) -> list[dict[str, object]]:
@@ -36,7 +37,9 @@ def without_audio(path: Path) -> list[dict[str, object]]:
 def test_corpus_holds_questions_of_both_kinds_and_splits(whole: Path) -> None:
     summary = json.loads((whole / "summary.json").read_text())
     questions = rows(whole / "questions.jsonl")
-    assert summary["questions"] == len(questions) == 4 * 7 + 3 + 1
+    captions = [row for row in questions if row["task"] == "caption"]
+    assert {row["split"] for row in captions} == {"train"}
+    assert summary["questions"] == len(questions) == 4 * 7 + len(captions) + 3 + 1
     assert len({row["id"] for row in questions}) == len(questions)
     assert {row["speaker"] for row in questions if row["split"] == "test"} == {"s_test"}
     assert {row["speaker"] for row in questions if row["split"] == "train"} == {"s_train"}
@@ -68,6 +71,17 @@ def test_a_killed_run_repeats_no_finished_sequence(
     assert kept
     assert not {str(row["id"]) for row in kept} & set(again)
     assert without_audio(tmp_path / "out" / "questions.jsonl") == without_audio(whole / "questions.jsonl")
+
+
+def test_kill_9_loses_no_finished_sequence(records: Path, whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    kill_at("perception", recipe(records), out, "sequences.jsonl")
+    kept = (out / "sequences.jsonl").read_text()
+    kept = kept[: kept.rfind("\n") + 1]
+    assert not (out / "questions.jsonl").exists()
+    run(recipe(records), out)
+    assert (out / "sequences.jsonl").read_text().startswith(kept)
+    assert without_audio(out / "questions.jsonl") == without_audio(whole / "questions.jsonl")
 
 
 def test_a_finished_run_is_not_done_again(records: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,4 +117,5 @@ def test_missing_vocoder_says_what_to_install(records: Path, tmp_path: Path, mon
     with pytest.raises(EmotionThinkerError, match="emotionthinker\\[train\\]"):
         run(recipe(records), tmp_path / "out")
     summary = run(recipe(records, comparative=0, comparative_test=0), tmp_path / "out")
-    assert (summary["questions"], summary["sequences_tried"]) == (28, 0)
+    captions = summary["by_split"]["train"]["caption"]["captions"]
+    assert (summary["questions"], summary["sequences_tried"]) == (28 + captions, 0)

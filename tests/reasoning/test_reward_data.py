@@ -15,6 +15,7 @@ from emotionthinker.errors import EndpointError, RecipeError
 from emotionthinker.reasoning import cot
 from emotionthinker.reasoning.reward_data import RewardDataRecipe, run
 from emotionthinker.records import CRITERIA
+from kill import kill_at
 
 from .conftest import FakeEndpoint, Reply, chat
 
@@ -60,6 +61,15 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_file(traces: Path, tmp_path
     run(job, tmp_path / "torn")
     assert (tmp_path / "torn/ratings.jsonl").read_bytes() == whole
     assert len(rows(tmp_path / "whole")) == 12
+
+
+def test_kill_9_ends_with_the_same_file(traces: Path, tmp_path: Path) -> None:
+    job = RewardDataRecipe(traces=str(traces))
+    run(job, tmp_path / "whole")
+    kill_at("reward-data", job, tmp_path / "killed", "ratings.jsonl")
+    run(job, tmp_path / "killed")
+    whole, killed = (tmp_path / name / "ratings.jsonl" for name in ("whole", "killed"))
+    assert killed.read_bytes() == whole.read_bytes()
 
 
 def test_an_endpoint_writes_and_the_checker_rates_what_it_can(

@@ -27,8 +27,7 @@ from emotionthinker.training.reward_model import (
     run,
 )
 from emotionthinker.training.sft import Lora
-
-from .kill import kill_at
+from kill import kill_at
 
 ratings = st.builds(Rating, **{name: st.integers(1, 5) for name in CRITERIA})
 

@@ -12,10 +12,9 @@ from emotionthinker.errors import DeafForwardError, RecipeError
 from emotionthinker.models.loading import load_thinker
 from emotionthinker.training.collate import Collator, weighted
 from emotionthinker.training.examples import Source, read
-from emotionthinker.training.loop import whole_checkpoint
+from emotionthinker.training.loop import WHOLE, whole_checkpoint
 from emotionthinker.training.sft import SftRecipe, Supervised, run
-
-from .kill import kill_at
+from kill import kill_at
 
 
 def _recipe(corpus: Path, model: Path, **changes: Any) -> SftRecipe:
@@ -106,7 +105,7 @@ def test_a_killed_run_goes_on_and_ends_where_an_undisturbed_one_does(
 ) -> None:
     recipe = _recipe(corpus, tiny_folder, steps=30, save_steps=3, mask_share=0.2)
     run(recipe, tmp_path / "whole")
-    kill_at("sft", recipe, tmp_path / "killed", "checkpoints/checkpoint-*/trainer_state.json")
+    kill_at("sft", recipe, tmp_path / "killed", "checkpoints/checkpoint-*/whole")
     checkpoints = tmp_path / "killed" / "checkpoints"
     reached = whole_checkpoint(checkpoints)
     assert reached is not None
@@ -121,6 +120,7 @@ def test_a_killed_run_goes_on_and_ends_where_an_undisturbed_one_does(
 def test_a_torn_checkpoint_is_passed_over(corpus: Path, tiny_folder: Path, tmp_path: Path) -> None:
     run(_recipe(corpus, tiny_folder, steps=4), tmp_path)
     newest = tmp_path / "checkpoints" / "checkpoint-4"
+    (newest / WHOLE).unlink()  # written last: a kill while saving leaves none
     (newest / "trainable.safetensors").write_bytes(b"torn")
     found = whole_checkpoint(tmp_path / "checkpoints")
     assert found is not None

@@ -14,8 +14,7 @@ from emotionthinker.records import read_jsonl
 from emotionthinker.training.augment import Change, change_features, changed_prosody
 from emotionthinker.training.collate import IGNORED
 from emotionthinker.training.tower import TASKS, TowerHeads, TowerRecipe, draw, pool, run, targets
-
-from .kill import kill_at
+from kill import kill_at
 
 
 def _recipe(corpus: Path, model: Path, **changes: Any) -> TowerRecipe:
@@ -134,7 +133,7 @@ def test_features_change_as_asked() -> None:
 def test_a_killed_warm_up_goes_on_with_the_same_batches(corpus: Path, tiny_folder: Path, tmp_path: Path) -> None:
     recipe = _recipe(corpus, tiny_folder, steps=24, save_steps=3)
     run(recipe, tmp_path / "whole")
-    kill_at("tower", recipe, tmp_path / "killed", "checkpoints/checkpoint-*/trainer_state.json")
+    kill_at("tower", recipe, tmp_path / "killed", "checkpoints/checkpoint-*/whole")
     assert not (tmp_path / "killed" / "model").exists()
     run(recipe, tmp_path / "killed")
     whole, killed = (load_thinker(tmp_path / name / "model")[0].state_dict() for name in ("whole", "killed"))

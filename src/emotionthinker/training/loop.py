@@ -24,6 +24,8 @@ from emotionthinker.runs import write_json
 from emotionthinker.training.parameters import part_of
 
 TRAINABLE = "trainable.safetensors"
+WHOLE = "whole"
+"""A file of a checkpoint that is written last."""
 
 
 class LoopRecipe(Recipe):
@@ -132,10 +134,14 @@ def _part(name: str) -> str:
 
 
 class _Log(TrainerCallback):  # type: ignore[misc]
-    """The loss curve, rewritten after every logged step."""
+    """The loss curve, rewritten after every logged step; and the mark of a checkpoint that is whole."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.is_world_process_zero:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).write_text("all files are written\n")
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         write_json(self.path, state.log_history)
@@ -144,13 +150,7 @@ class _Log(TrainerCallback):  # type: ignore[misc]
 def whole_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written to its end; torn ones (a kill while saving) are removed."""
     for path in sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]), reverse=True):
-        try:
-            load_file(path / TRAINABLE)
-            torch.load(path / "optimizer.pt", map_location="cpu", weights_only=True)
-            complete = (path / "trainer_state.json").stat().st_size > 0 and (path / "scheduler.pt").exists()
-        except Exception:  # whatever a half-written file raises
-            complete = False
-        if complete:
+        if (path / WHOLE).exists():
             return path
         shutil.rmtree(path)
     return None
