@@ -132,13 +132,18 @@ def parse_answer(text: str) -> Answer:
 
 
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[.,;:!?()\n-]")
-_NEGATION = frozenset("not no never without neither nor hardly barely cannot excludes excluding exclude".split())
-_NEGATING_PAIRS = frozenset({"rather than", "instead of", "far from", "free of", "lack of"})
+_NEGATION = frozenset("not no non never without neither nor hardly barely cannot excludes excluding exclude".split())
+_NEGATING_PAIRS = frozenset({"rather than", "instead of", "far from", "free of", "lack of", "anything but"})
+_CERTAIN = frozenset({"no doubt", "without doubt", "no question", "not only", "not just"})
+_POLITE = re.compile(r"\bi(?:'m| am) (?:afraid|happy|glad|sad)(?= (?:i|to|that i|but)\b)|\bi fear(?= (?:i|that i)\b)")
+"""The answerer about itself: "I'm afraid I cannot tell", "I'm happy to help"."""
 _NEGATING_PAIRS |= {f"{verb} out" for verb in ("rule", "rules", "ruled", "ruling")}
 _BREAK = frozenset(". , ; : ! ? ( ) \n but instead rather yet however although though because".split())
-_COPULA = frozenset("is was are seems looks would can could be does do did".split())
+_COPULA = frozenset("is was are were seems looks would can could be been has have had does do did".split())
 _DENIAL = frozenset("not excluded unlikely absent implausible ruled".split())
-_SCOPE = 4
+_SCOPE = 6
+_PHRASE_SCOPE = 4
+"""Tokens that "instead of" and the like reach: the next noun, not the rest of the sentence."""
 
 
 def _read(content: str, where: str) -> Answer:
@@ -147,7 +152,7 @@ def _read(content: str, where: str) -> Answer:
         return Answer(None, "empty")
     if whole := canonical(content):
         return Answer(whole, where)
-    tokens = _TOKEN.findall(content)
+    tokens = _TOKEN.findall(_POLITE.sub(" ", content))
     mentioned = {label for label, _ in _mentions(tokens)}
     asserted = {label for label, at in _mentions(tokens) if not _negated(tokens, at)}
     if len(asserted) == 1:
@@ -165,12 +170,18 @@ def _negated(tokens: list[str], at: int) -> bool:
     """True when a negation before the word, in the same clause, or a denial right after it takes the mention back."""
     for back in range(at - 1, max(at - 1 - _SCOPE, -1), -1):
         word, pair = tokens[back], " ".join(tokens[back : back + 2])
-        if pair in ("not only", "not just"):
+        if pair in _CERTAIN:
             return False
-        if pair in _NEGATING_PAIRS or word in _NEGATION or word.endswith("n't"):
+        if word == "," and "neither" in tokens[max(0, back - _SCOPE) : back]:
+            continue  # "neither angry, sad, nor afraid"
+        if (pair in _NEGATING_PAIRS and at - back <= _PHRASE_SCOPE) or word in _NEGATION or word.endswith("n't"):
             return True
         if word in _BREAK and " ".join(tokens[back - 1 : back + 1]) not in _NEGATING_PAIRS:
             return False
+    while tokens[at + 1 : at + 2] and tokens[at + 1] in ("and", "or", ",") and tokens[at + 2 : at + 3]:
+        if tokens[at + 2] not in _WORD_LABEL:
+            break
+        at += 2  # "anger and fear are unlikely"
     after = tokens[at + 1 : at + 4]
     if not after or (after[0] not in _COPULA and not after[0].endswith("n't")):
         return False

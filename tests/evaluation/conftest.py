@@ -42,9 +42,9 @@ class FakeThinker:
         return [self.answer(CLASSES[round(float(audio[0]) * 8)]) for audio in audios]
 
     def label_probabilities(
-        self, audios: Sequence[np.ndarray], questions: Sequence[str], thinks: Sequence[str]
+        self, audios: Sequence[np.ndarray], questions: Sequence[str], thinks: Sequence[str] | None = None
     ) -> list[dict[str, float]]:
-        assert all(think == "The pitch is high." for think in thinks)
+        assert thinks is None or all(think == "The pitch is high." for think in thinks)
         tables = []
         for audio in audios:
             right = CLASSES[round(float(audio[0]) * 8)]

@@ -35,7 +35,9 @@ def test_a_perfect_model_gets_full_marks_everywhere(records: Path, tmp_path: Pat
     pooled = metrics["recognition"]["all"]
     assert pooled["clips"] == 16
     assert pooled["accuracy_interval"]["clusters"] == 4
-    assert pooled["calibration"]["ece"] == pytest.approx(0.4)  # always right, 60 % sure
+    for kind in ("probabilities", "probabilities_without_reasoning"):
+        assert pooled[kind]["calibration"]["ece"] == pytest.approx(0.4)  # always right, 60 % sure
+        assert pooled[kind]["unweighted_recall"] == 1
     assert metrics["grounding"]["precision"] == 1
     assert metrics["grounding"]["completeness"] == pytest.approx(1 / 4)
     report = (tmp_path / "report.md").read_text()
@@ -51,7 +53,7 @@ def test_an_answer_without_emotion_is_wrong_but_known(records: Path, tmp_path: P
     assert pooled["accuracy"] == pooled["parse_rate"] == 0.75
     assert pooled["per_class"]["Sad"]["recall"] == 0
     assert pooled["bounds"]["excluded"]["accuracy"] == 1
-    assert "calibration" not in pooled
+    assert "probabilities" not in pooled
 
 
 def test_a_killed_run_asks_nothing_twice(records: Path, tmp_path: Path) -> None:

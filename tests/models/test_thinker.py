@@ -96,6 +96,16 @@ def test_label_probabilities_are_those_of_whole_forward_passes(thinker: Thinker,
         assert max(probabilities.values()) - min(probabilities.values()) > 1e-4
 
 
+def test_label_probabilities_without_reasoning_are_those_of_the_short_answer(
+    thinker: Thinker, clips: list[np.ndarray]
+) -> None:
+    (found,) = thinker.label_probabilities(clips[:1], [QUESTION])
+    whole = [prompt.short_answer(emotion) for emotion in EMOTIONS]
+    scores = thinker.completion_logprobs(clips[:1] * 9, [QUESTION] * 9, whole, prompt.ANSWER_SYSTEM)
+    expected = torch.stack([score.sum() for score in scores]).double().softmax(0)
+    assert list(found.values()) == pytest.approx(expected.tolist(), rel=1e-3, abs=1e-7)
+
+
 def test_completion_logprobs_equal_a_direct_forward_that_hears(thinker: Thinker, clips: list[np.ndarray]) -> None:
     completion = prompt.completion("The pitch is high.", "Happy")
     inputs = encode(thinker.processor, [prompt.conversation(QUESTION)], clips[:1])

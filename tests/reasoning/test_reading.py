@@ -55,6 +55,12 @@ LEVELS = {
     "The pitch is fairly low to normal.": [("pitch", "low/normal")],
     "the pitch stays moderate": [("pitch", "normal")],
     "His voice, which is deep and soft, trails off.": [("pitch", "low"), ("energy", "low")],
+    "The energy is below normal.": [("energy", "low")],
+    "The pitch is above average.": [("pitch", "high")],
+    "This low pitch would suggest sadness.": [("pitch", "low")],
+    "A high pitch usually comes with fear, but here the pitch is low.": [("pitch", "low")],
+    "Low energy might be expected with sadness, yet the energy is high.": [("energy", "high")],
+    "The high tension and slow pace fit.": [("rate", "slow")],
 }
 
 
@@ -74,6 +80,11 @@ NEGATIONS = {
     "She lacks energy.": ("energy", "low", {"low"}),
     "no rise or fall in pitch": ("shape", "level", {"level"}),
     "an unhurried delivery": ("rate", "slow/normal", {"slow", "normal"}),
+    "The pitch is anything but high.": ("pitch", "not high", {"low", "normal"}),
+    "The pitch is nowhere near high.": ("pitch", "not high", {"low", "normal"}),
+    "The pitch is unlikely to be high.": ("pitch", "not high", {"low", "normal"}),
+    "Nothing about the pitch is high.": ("pitch", "not high", {"low", "normal"}),
+    "The pitch is less low than usual.": ("pitch", "not low", {"normal", "high"}),
 }
 
 
@@ -81,6 +92,25 @@ NEGATIONS = {
 def test_negation_claims_the_complement(text: str, expected: tuple[str, str, set[str]]) -> None:
     [claim] = read(text)
     assert (claim.feature, claim.claimed, claim.accepts) == expected
+
+
+COORDINATED = {
+    "The speaker does not have a high pitch or fast pace.": [("pitch", "not high"), ("rate", "not fast")],
+    "Neither pitch nor energy is high.": [("pitch", "not high"), ("energy", "not high")],
+    "The voice isn't loud, fast or high-pitched.": [
+        ("energy", "not high"),
+        ("rate", "not fast"),
+        ("pitch", "not high"),
+    ],
+    "without a high pitch or high energy": [("pitch", "not high"), ("energy", "not high")],
+    "The pitch is not high, the pace is fast.": [("pitch", "not high"), ("rate", "fast")],
+    "The pitch is not high and the pace is fast.": [("pitch", "not high"), ("rate", "fast")],
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), COORDINATED.items())
+def test_a_negation_reaches_the_members_of_its_list_and_no_further(text: str, expected: list[tuple[str, str]]) -> None:
+    assert claims(text) == expected
 
 
 INTONATION = {
@@ -145,6 +175,14 @@ def test_comparison_with_the_usual_is_a_plain_statement() -> None:
         "high hopes and strong feelings, a lively mind",
         "Certain words are stressed.",
         "a normal voice",
+        "High energy would point to anger.",
+        "Her mood quickly turns.",
+        "Anger builds slowly.",
+        "He talks to his mother.",
+        "as if talking to a child",
+        "Not a male voice.",
+        "This could be a man or a woman.",
+        '"speak loudly in a deep voice',
         "",
         "   ",
     ],
@@ -166,6 +204,10 @@ STRESS = {
     "She emphasises door.": [("stress", "door")],
     "stress on the word hour": [("stress", "hour")],
     'without any stress on "door"': [],
+    'He never stresses "door".': [],
+    'The stress is not on "door".': [],
+    '"door" is not stressed.': [],
+    'The stress falls on "kids" rather than "door".': [("stress", "kids")],
     "emphasizing the duration of their wait": [],
     'Stress aside, she says "by the door".': [("quote", "by the door")],
 }
@@ -176,7 +218,19 @@ def test_stress(text: str, expected: list[tuple[str, str]]) -> None:
     assert claims(text) == expected
 
 
-@pytest.mark.parametrize("quote", ['"by the door"', "“by the door”", "„by the door“", "«by the door»", "'by the door'"])
+@pytest.mark.parametrize(
+    "quote",
+    [
+        '"by the door"',
+        "“by the door”",
+        "„by the door“",
+        "«by the door»",
+        "'by the door'",
+        "»by the door«",
+        "‚by the door‘",
+        "›by the door‹",
+    ],
+)
 def test_quotes_in_all_marks_and_offsets(quote: str) -> None:
     text = f"He says {quote}, it isn't the dog's."
     [claim] = read(text)
@@ -193,6 +247,8 @@ def test_speaker() -> None:
     assert claims("an older man") == [("age", "Elderly"), ("gender", "male")]
     assert claims("a young adult or an older teenager") == [("age", "Teenager|Young Adult")]
     assert claims("as younger individuals do, typical of women") == []
+    assert claims("not a woman but a man") == [("gender", "male")]
+    assert claims("The voice belongs to a woman.") == [("gender", "female")]
 
 
 CASE_STUDY = {

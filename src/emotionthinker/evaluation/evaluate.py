@@ -15,6 +15,7 @@ from pydantic import Field
 
 from emotionthinker.errors import AudioError, RecipeError
 from emotionthinker.evaluation import reference as probing
+from emotionthinker.evaluation.scoring import UNREASONED, metrics_of
 from emotionthinker.models.prompt import ANSWER_SYSTEM, SYSTEM, emotion_question, split_completion
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
@@ -40,7 +41,7 @@ class EvaluateRecipe(Recipe):
     transcript: bool = True
     """Quote the words in the question."""
     probabilities: bool = True
-    """Also score the nine answers behind each reasoning (calibration)."""
+    """Also score the nine answers, behind each reasoning and without any (calibration)."""
     trained_on: list[Path] = Field(default_factory=list)
     """Manifests (JSONL) of what the model was trained on: their speakers may not be tested."""
     trained_split: str = "train"
@@ -69,7 +70,7 @@ class Answers(Protocol):
     ) -> list[str]: ...
 
     def label_probabilities(
-        self, audios: Sequence[Samples], questions: Sequence[str], thinks: Sequence[str]
+        self, audios: Sequence[Samples], questions: Sequence[str], thinks: Sequence[str] | None = None
     ) -> list[dict[str, float]]: ...
 
 
@@ -80,7 +81,6 @@ def run(recipe: EvaluateRecipe, out: Path, *, thinker: Answers | None = None) ->
     `thinker` stands in for the recipe's model. Raises `RecipeError` when a test speaker was trained on.
     """
     from emotionthinker.evaluation import report
-    from emotionthinker.evaluation.scoring import metrics_of
 
     for path in (recipe.records, *recipe.trained_on, *([recipe.questions] if recipe.questions else [])):
         if not path.is_file():
@@ -196,10 +196,12 @@ def _answer_clips(
         model = models.get()
         outputs = model.generate(sounds, texts, max_new_tokens=recipe.max_new_tokens, batch_size=recipe.batch_size)
         tables: Sequence[dict[str, float] | None] = [None] * len(batch)
+        direct = tables
         if recipe.probabilities:
             tables = model.label_probabilities(sounds, texts, [split_completion(o)[0] for o in outputs])
-        for utterance, output, table in zip(batch, outputs, tables, strict=True):
-            yield {"id": utterance.id, "output": output, "probabilities": table}
+            direct = model.label_probabilities(sounds, texts)
+        for utterance, output, table, unreasoned in zip(batch, outputs, tables, direct, strict=True):
+            yield {"id": utterance.id, "output": output, "probabilities": table, UNREASONED: unreasoned}
 
     sounds = {u.id: str(u.audio) for u in clips}
     return _stored(clips, [u.id for u in clips], sounds, ask, path, recipe.batch_size, "emotions")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emotionthinker.evaluation.scoring import ALL
+from emotionthinker.evaluation.scoring import ALL, SCORED
 
 
 def write(metrics: Mapping[str, Any], folder: Path) -> None:
@@ -84,10 +84,11 @@ def _per_class(metrics: Mapping[str, Any]) -> str:
 def _answers(metrics: Mapping[str, Any]) -> str:
     rows = []
     for corpus, found in metrics["recognition"].items():
-        bounds, sure = found["bounds"], found.get("calibration")
+        bounds = found["bounds"]
         outer = [bounds[kind]["unweighted_recall"] if bounds[kind] else None for kind in ("excluded", "granted")]
         rates = [found["parse_rate"], found["out_of_set_rate"], found["refusal_rate"], *outer]
-        rows.append([corpus, *map(_percent, rates), f"{sure['ece']:.3f}" if sure else "", _scored(found)])
+        scored = [cell for kind in SCORED for cell in _scored(found.get(kind))]
+        rows.append([corpus, *map(_percent, rates), *scored])
     head = [
         "corpus",
         "parsed",
@@ -96,11 +97,12 @@ def _answers(metrics: Mapping[str, Any]) -> str:
         "UA without unparsed",
         "UA, unparsed granted",
     ]
-    return "## Answers\n\n" + _table([*head, "ECE", "UA by probability"], rows)
+    scores = ["ECE", "UA by probability", "ECE without reasoning", "UA without reasoning"]
+    return "## Answers\n\n" + _table([*head, *scores], rows)
 
 
-def _scored(found: Mapping[str, Any]) -> str:
-    return _percent(found["by_probability"]["unweighted_recall"]) if "by_probability" in found else ""
+def _scored(found: Mapping[str, Any] | None) -> list[str]:
+    return [f"{found['calibration']['ece']:.3f}", _percent(found["unweighted_recall"])] if found else ["", ""]
 
 
 def _grounding(found: Mapping[str, Any]) -> str:

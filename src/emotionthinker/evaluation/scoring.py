@@ -14,6 +14,9 @@ from emotionthinker.models.prompt import split_completion
 from emotionthinker.records import Claim, Utterance
 
 ALL = "all"
+UNREASONED = "probabilities_without_reasoning"
+"""Key of the nine answers' probabilities when the model is asked for a short answer."""
+SCORED = ("probabilities", UNREASONED)
 
 
 def metrics_of(
@@ -62,14 +65,18 @@ def _recognition(
 
         speakers = [u.speaker or u.id for u in clips]
         found[f"{name}_interval"] = interval(metric, speakers, draws=draws, seed=seed)
-    tables = [answers[u.id].get("probabilities") for u in clips]
-    known = [(g, table) for g, table in zip(gold, tables, strict=True) if table]
-    if known:
-        right, given_tables = [g for g, _ in known], [table for _, table in known]
-        top = [max(table, key=lambda label: table[label]) for table in given_tables]
-        found["calibration"] = calibration(right, given_tables)
-        found["by_probability"] = headline(confusion(right, top))
+    for kind in SCORED:
+        tables = [answers[u.id].get(kind) for u in clips]
+        known = [(g, table) for g, table in zip(gold, tables, strict=True) if table]
+        if known:
+            found[kind] = _scored([g for g, _ in known], [table for _, table in known])
     return found
+
+
+def _scored(gold: Sequence[str], tables: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Calibration of candidate probabilities, and the recognition of their most likely label."""
+    top = [max(table, key=lambda label: table[label]) for table in tables]
+    return {"calibration": calibration(gold, tables), **headline(confusion(gold, top))}
 
 
 def _reference(groups: Mapping[str, Sequence[Utterance]], probes: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,12 @@ def label_text(emotion: str) -> str:
 
 def completion(think: str, emotion: str) -> str:
     """The assistant's turn: reasoning, then the answer."""
-    return f"<think>{think.strip()}</think><answer>{label_text(emotion)}</answer>"
+    return f"<think>{think.strip()}</think>{short_answer(emotion)}"
+
+
+def short_answer(emotion: str) -> str:
+    """The assistant's turn where no reasoning is asked for."""
+    return f"<answer>{label_text(emotion)}</answer>"
 
 
 _THINK = re.compile(r"<think>(.*?)(?:</think>|(?=<answer>)|\Z)", re.S)

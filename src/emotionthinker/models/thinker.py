@@ -123,25 +123,30 @@ class Thinker:
 
     @torch.inference_mode()
     def label_probabilities(
-        self, audios: Sequence[np.ndarray], questions: Sequence[str], thinks: Sequence[str]
+        self, audios: Sequence[np.ndarray], questions: Sequence[str], thinks: Sequence[str] | None = None
     ) -> list[dict[str, float]]:
         """For each clip and reasoning, the probability of each of the nine emotions as the answer (they sum to 1).
 
-        The softmax over the log-probabilities of `<answer>LABEL</answer>` after `<think>THINK</think>`. What the
-        nine texts share goes through the model once.
+        The softmax over the log-probabilities of `<answer>LABEL</answer>` after `<think>THINK</think>`; without
+        `thinks`, of the answer to the same question when no reasoning is asked for. What the nine texts share goes
+        through the model once.
         """
-        _equal(audios=audios, questions=questions, thinks=thinks)
+        _equal(audios=audios, questions=questions, thinks=audios if thinks is None else thinks)
         scores = []
-        for audio, question, think in zip(audios, questions, thinks, strict=True):
-            candidates = [self._tokens(prompt.completion(think, emotion)) for emotion in EMOTIONS]
-            logprobs = torch.tensor(self._score(audio, question, candidates), dtype=torch.float64)
+        for index, (audio, question) in enumerate(zip(audios, questions, strict=True)):
+            if thinks is None:
+                texts, system = [prompt.short_answer(emotion) for emotion in EMOTIONS], prompt.ANSWER_SYSTEM
+            else:
+                texts, system = [prompt.completion(thinks[index], emotion) for emotion in EMOTIONS], prompt.SYSTEM
+            candidates = [self._tokens(text) for text in texts]
+            logprobs = torch.tensor(self._score(audio, question, candidates, system), dtype=torch.float64)
             scores.append(dict(zip(EMOTIONS, logprobs.softmax(0).tolist(), strict=True)))
         return scores
 
-    def _score(self, audio: np.ndarray, question: str, candidates: list[list[int]]) -> list[float]:
+    def _score(self, audio: np.ndarray, question: str, candidates: list[list[int]], system: str) -> list[float]:
         """Log-probability of the part of each candidate that follows their common beginning."""
         shared = next(i for i, column in enumerate(zip(*candidates, strict=False)) if len(set(column)) > 1)
-        inputs = self._encode([audio], [question], [candidates[0][:shared]])
+        inputs = self._encode([audio], [question], [candidates[0][:shared]], system)
         prefix = prefill(self.model, inputs)
         endings = [candidate[shared:] for candidate in candidates]
         width = max(map(len, endings))
@@ -157,7 +162,11 @@ class Thinker:
 
     @torch.inference_mode()
     def completion_logprobs(
-        self, audios: Sequence[np.ndarray], questions: Sequence[str], completions: Sequence[str]
+        self,
+        audios: Sequence[np.ndarray],
+        questions: Sequence[str],
+        completions: Sequence[str],
+        system: str = prompt.SYSTEM,
     ) -> list[torch.Tensor]:
         """Log-probability of every token of each completion after its prompt, float32 [tokens]: one whole forward
         pass each, without cache or quantisation. Raises `ValueError` for an empty completion.
@@ -167,7 +176,7 @@ class Thinker:
         for audio, question, completion in zip(audios, questions, completions, strict=True):
             tokens = self._tokens(completion)
             _positive(completion_tokens=len(tokens))
-            inputs = self._encode([audio], [question], [tokens])
+            inputs = self._encode([audio], [question], [tokens], system)
             check_agreement(inputs, self.model.config.audio_token_id)
             inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
             logits = self.model(**inputs).logits[0, -len(tokens) - 1 : -1]

@@ -54,6 +54,8 @@ def right(tokens: list[Token], i: int, value: Value) -> list[Target] | None:
         unknown += token.kind == "other"
         if unknown > 1 or not _joins(token, before, moves):
             return None
+        if token.kind == "conjunction" and before.kind == "other" and j - 2 == i:
+            return None  # "the high tension and slow pace"
     return None
 
 
@@ -134,11 +136,11 @@ def _left_siblings(tokens: list[Token], at: int, value: Value) -> list[Target]:
     """The "pitch" of "pitch and energy are low"."""
     targets: list[Target] = []
     j = at - 1
-    while j >= 0 and tokens[j].kind in ("conjunction", "comma", "determiner", "filler"):
+    while j >= 0 and (tokens[j].kind in ("conjunction", "comma", "determiner", "filler") or tokens[j].text == "nor"):
         j -= 1
         if j < 0 or tokens[j].kind != "anchor":
             continue
-        joined = any(token.kind in ("conjunction", "comma") for token in tokens[j + 1 : at])
+        joined = any(token.kind in ("conjunction", "comma") or token.text == "nor" for token in tokens[j + 1 : at])
         if not joined or lexicon().anchors[tokens[j].text].general or _attributed(tokens, j):
             break
         if feature := feature_of(value, tokens[j].text):

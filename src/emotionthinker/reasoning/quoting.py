@@ -7,18 +7,23 @@ import re
 from emotionthinker.reasoning.read_claim import ReadClaim
 
 MASK = "§"
-_STRAIGHT = re.compile(r'"([^"\n]+)"|“([^”"\n]+)[”"]|„([^“”"\n]+)[“”"]|«([^»\n]+)»')
+_STRAIGHT = re.compile(
+    r'"([^"\n]+)"|“([^”"\n]+)[”"]|„([^“”"\n]+)[“”"]|«([^»\n]+)»|»([^«\n]+)«|›([^‹\n]+)‹|‹([^›\n]+)›'
+    r"|‚([^'\n]+)'"
+)
+_UNCLOSED = re.compile(r'(?<!\w)["“„«»‚›](?=\w)[^\n]*')
 _SINGLE = re.compile(r"(?<![\w'])'(?=\w)([^\n\"]{0,200}?[\w.!?,…—-])'(?!\w)")
 
 _STRESS = r"(?:stress(?:es|ed|ing)?|emphas[ie]\w*|accent(?:s|ed|ing)?|prominence|weight|highlight(?:s|ed|ing)?|underlin\w+|leans|leaning|pushes)"  # noqa: E501
 _BRIDGE = (
     r"(?:\s+(?:is|are|was|falls?|lies|lands?|placed|put|laid|sits?|rests?|on|upon|the|a|words?|of|strongly|clearly|mainly|"
-    r"given|most|mostly|heavily|hard|especially|particular|goes|comes|to|syllable|down|all|that|there|with|single|heard))*"
+    r"given|most|mostly|heavily|hard|especially|particular|goes|comes|to|syllable|down|all|that|there|with|single|heard|"
+    r"not|never|isn't|wasn't))*"
 )
 _JOINED = rf"\s*{MASK}+(?:(?:\s*,)?\s*(?:and|or)?\s*(?:the\s+words?\s+)?{MASK}+)*"
 _BEFORE = re.compile(rf"\b{_STRESS}{_BRIDGE}{_JOINED}")
 _AFTER = re.compile(
-    rf"{MASK}+\s+(?:(?:is|gets|carries|receives|takes|bears|has|with|being|was|are|clearly|strongly|the|a|most|main|"
+    rf"{MASK}+\s+(?:(?:not|never|isn't|wasn't|doesn't|get|carry|receive|take|is|gets|carries|receives|takes|bears|has|with|being|was|are|clearly|strongly|the|a|most|main|"
     rf"all|more|extra|heavily|special|particularly|strong|clear|made|more)\s+)*(?:stress|emphasis|stressed|"
     rf"emphasi[sz]ed|accented|prominent|highlighted|weight|stands?\s+out)\b"
 )
@@ -51,6 +56,8 @@ def read_quotes(think: str, plain: str, quotes: list[tuple[int, int, int, int]])
     masked = plain
     for start, end, _, _ in quotes:
         masked = masked[:start] + MASK * (end - start) + masked[end:]
+    # A quote that was cut off is still somebody's words, not a description of the voice.
+    masked = _UNCLOSED.sub(lambda match: MASK * len(match.group()), masked)
     stressed = [match.span() for pattern in (_BEFORE, _AFTER, _STANDS_OUT) for match in pattern.finditer(masked)]
     claims: list[ReadClaim] = []
     for start, end, inner, outer in quotes:
@@ -59,8 +66,10 @@ def read_quotes(think: str, plain: str, quotes: list[tuple[int, int, int, int]])
             continue
         said = [span for span in stressed if span[0] <= start and end <= span[1]]
         short = len(words.split()) <= _LONGEST_STRESS
-        if said and short and _denied(masked, said[0][0]):
+        if said and short and (_denied(masked, said[0][0]) or _DENIAL.search(masked[said[0][0] : said[0][1]])):
             continue
+        if short and _INSTEAD.search(masked[:start]):
+            continue  # 'stress on "eleven" rather than "hour"'
         feature = "stress" if said and short else "quote"
         claims.append(ReadClaim(think[inner:outer], feature, words, inner, outer))
     for match in _BARE.finditer(masked):
@@ -78,5 +87,10 @@ def read_quotes(think: str, plain: str, quotes: list[tuple[int, int, int, int]])
     return claims, masked
 
 
+_DENIAL = re.compile(r"\b(?:no|not|never|without|lacks|hardly|rarely)\b|n't\b")
+_INSTEAD = re.compile(rf"{MASK}\s*,?\s*(?:rather than|instead of|and not|not)\s+(?:on\s+)?(?:the\s+words?\s+)?$")
+
+
 def _denied(masked: str, at: int) -> bool:
-    return re.search(r"\b(?:no|not|without|lacks)\s+(?:\w+\s+)?$", masked[max(0, at - 24) : at]) is not None
+    before = re.search(r"(?:[\w']+\s+){1,2}$", masked[max(0, at - 32) : at])
+    return before is not None and _DENIAL.search(before.group()) is not None

@@ -8,6 +8,7 @@ can check, and what is said about other recordings ("in contrast to a high pitch
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from emotionthinker.reasoning.attachment import left, predicates, right
@@ -16,7 +17,7 @@ from emotionthinker.reasoning.read_claim import ReadClaim
 from emotionthinker.reasoning.tokens import Token, tokens_of, value_of
 from emotionthinker.reasoning.vocabulary import AGE_PHRASES, GENDER_NOUNS, UNIVERSE, Value, lexicon, phrase_pattern
 
-_NEGATION_REACH = 5
+_NEGATION_REACH = 8
 _APOSTROPHES = str.maketrans("’‘ʼ", "'''")
 
 
@@ -66,7 +67,7 @@ def _describe(tokens: list[Token]) -> list[_Found]:
         value = value_of(token)
         attributive = None if predicates(tokens, i) else right(tokens, i, value)
         described = left(tokens, i, value) if attributive is None else attributive
-        if not described and value.alone:
+        if not described and value.alone and ("rate" not in value.accepts or _of_speech(tokens, i)):
             feature = next(iter(value.accepts))
             described = [(feature, (token.start, token.end), (token.start, token.end))]
         claims = [_claim(tokens, i, value, clause, *target) for target in described]
@@ -74,6 +75,13 @@ def _describe(tokens: list[Token]) -> list[_Found]:
             claims = [_union(found.pop(), claims[0])]
         found += claims
     return found
+
+
+def _of_speech(tokens: list[Token], i: int) -> bool:
+    """False for the "quickly" of "her mood quickly turns": nobody in the clause speaks."""
+    start = next((k + 1 for k in range(i - 1, -1, -1) if tokens[k].kind == "break"), 0)
+    end = next((k for k in range(i + 1, len(tokens)) if tokens[k].kind == "break"), len(tokens))
+    return any(t.kind == "anchor" or t.text in ("she", "he", "they", "i") for t in tokens[start:end])
 
 
 def _ranges(tokens: list[Token], i: int, first: _Found, second: _Found) -> bool:
@@ -109,8 +117,19 @@ def _claim(
 
 
 def _elsewhere(tokens: list[Token], i: int) -> bool:
-    """True when the words before, back to the last comma, speak of other recordings or of what might have been."""
+    """True when the words before, back to the last comma, speak of other recordings or of what might have been; and
+    for "high energy would point to anger", where nothing says that this voice's energy is meant.
+    """
+    generic = True
     for token in reversed(tokens[:i]):
+        if token.kind in ("break", "comma"):
+            break
+        if token.kind == "elsewhere":
+            return True
+        generic = generic and (token.kind in ("filler", "value", "conjunction") or token.text in ("a", "an", "any"))
+    if not generic:
+        return False
+    for token in tokens[i + 1 :]:
         if token.kind in ("break", "comma"):
             return False
         if token.kind == "elsewhere":
@@ -119,12 +138,30 @@ def _elsewhere(tokens: list[Token], i: int) -> bool:
 
 
 def _negated(tokens: list[Token], i: int) -> bool:
-    for token in reversed(tokens[max(0, i - _NEGATION_REACH) : i]):
+    """True when a negation before the word reaches it; through an "or" it reaches all members of a list."""
+    if i > 0 and tokens[i - 1].text == "less" and any(token.kind == "usual" for token in _ahead(tokens, i, 6)):
+        return True
+    listed = _before_or(tokens, i)
+    for back, token in enumerate(reversed(tokens[max(0, i - _NEGATION_REACH) : i]), 1):
         if token.kind == "negation":
             return True
-        if token.kind in ("break", "additive", "comma") or token.text == "and":
+        if token.text == "or":
+            listed = True
+        elif token.kind in ("break", "additive") or token.text == "and" or (token.kind == "comma" and not listed):
             return False
-        if token.kind == "anchor" and not lexicon().anchors[token.text].verb:
+        elif token.kind == "anchor" and not lexicon().anchors[token.text].verb and not listed:
+            # "neither pitch nor energy is high", "nothing about the pitch is high"
+            before = [t.text for t in tokens[max(0, i - back - 3) : i - back]]
+            return before[-1:] == ["nor"] or "nothing" in before
+    return False
+
+
+def _before_or(tokens: list[Token], i: int) -> bool:
+    """True for a member of a list that goes on with "or": the "fast" of "not loud, fast or high-pitched"."""
+    for token in tokens[i + 1 : i + 6]:
+        if token.text in ("or", "nor"):
+            return True
+        if token.kind not in ("comma", "value", "filler"):
             return False
     return False
 
@@ -195,13 +232,16 @@ def _read_speaker(think: str, masked: str) -> list[ReadClaim]:
     """Gender and age group, each value once; "a young adult or a teenager" is one claim of either."""
     claims: list[ReadClaim] = []
     for gender, nouns in GENDER_NOUNS.items():
-        if match := phrase_pattern(nouns).search(masked):
+        if match := _of_this_voice(masked, nouns):
             span = match.span()
             claims.append(ReadClaim(think[span[0] : span[1]], "gender", gender, *span, frozenset({gender})))
+    claims.sort(key=lambda claim: claim.start)
+    if len(claims) == 2 and re.fullmatch(r"\s+or\s+(?:an?\s+)?", masked[claims[0].end : claims[1].start]):
+        claims = []  # "a man or a woman" says nothing
     ages: list[ReadClaim] = []
     taken = list(masked)
     for phrases, groups in AGE_PHRASES.items():
-        if match := phrase_pattern(phrases).search("".join(taken)):
+        if match := _of_this_voice("".join(taken), phrases):
             start, end = match.span()
             taken[start:end] = "§" * (end - start)
             ages.append(ReadClaim(think[start:end], "age", groups, start, end, frozenset(groups.split("|"))))
@@ -219,6 +259,21 @@ def _read_speaker(think: str, masked: str) -> list[ReadClaim]:
         else:
             claims.append(claim)
     return claims
+
+
+_NOT_THIS_VOICE = re.compile(
+    r"(?:\b(?:not|never|no|neither|nor|than|unlike|instead of|his|her|their|my)|n't"
+    r"|\b(?:talk|speak|say|said|listen|address|answer)\w*\s+(?:to|with))\s+(?:(?:an?|the|this|that|his|her)\s+)?$"
+)
+"""What stands before a person who is denied, or spoken to: "not a woman", "talking to a child"."""
+
+
+def _of_this_voice(text: str, phrases: str) -> re.Match[str] | None:
+    """The first of the phrases that says who speaks."""
+    for match in phrase_pattern(phrases).finditer(text):
+        if not _NOT_THIS_VOICE.search(text[max(0, match.start() - 40) : match.start()]):
+            return match
+    return None
 
 
 def _without_overlap(claims: list[ReadClaim]) -> list[ReadClaim]:

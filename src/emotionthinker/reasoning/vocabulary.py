@@ -89,11 +89,13 @@ _SPEAKING = (
 )
 
 _VERTICAL = {
-    "low, lowered, reduced, lower end, low end, low side, lower side, low range, lower part, decreased": (
+    "low, lowered, reduced, lower end, low end, low side, lower side, low range, lower part, decreased, below normal, "
+    "below average, below usual, below the usual, below the average": (
         "low",
         "slow",
     ),
-    "high, raised, elevated, heightened, high end, upper end, high side, high range, upper part, very much up": (
+    "high, raised, elevated, heightened, high end, upper end, high side, high range, upper part, very much up, "
+    "above normal, above average, above usual, above the usual, above the average": (
         "high",
         "fast",
     ),
@@ -167,12 +169,13 @@ _COMPARATIVE = {
 
 _ROLES = {
     "negation": "not, never, no, without, lacks, lack of, lacking, lack, neither, nor, hardly, barely, rather than, "
-    "instead of, far from, free of, isn't, doesn't, don't, aren't, wasn't, cannot, can't, rules out, ruling out, none",
+    "instead of, far from, free of, isn't, doesn't, don't, aren't, wasn't, cannot, can't, rules out, ruling out, none, "
+    "nothing, anything but, nowhere near, unlikely",
     "additive": "not only, not just, not merely, no longer, no matter, no doubt, nothing but",
     "conjunction": "and, or, &, as well as, along with, together with, then, plus",
     "elsewhere": "in contrast to, in contrast with, unlike, compared to, compared with, as opposed to, "
     "associated with, typical of, would, if, were it, one would expect, might expect, expected of, "
-    "usually comes with, contrary to",
+    "usually comes with, contrary to, might be expected, could be expected, would be expected",
     "determiner": "the, a, an, this, that, her, his, their, its, your, my, our, both, each, any, some",
     "copula": "is, are, was, were, be, being, been, stays, stay, remains, remain, sounds, sound, seems, seem, sits, "
     "sit, lies, appears, feels, keeps, keep, stays on, has, have, having, with, at, in, on, of, for, to, from, into, "
@@ -185,7 +188,7 @@ _ROLES = {
     "overly, than",
     "break": "but, although, though, even though, even if, while, whereas, yet, however, because, since, despite, "
     "in spite of, suggesting, suggests, which suggests, whilst",
-    "usual": "than usual, than normal, than average, than expected, than is usual, above average, below average, "
+    "usual": "than usual, than normal, than average, than expected, than is usual, "
     "than is normal, than typical",
     "early": "at the start, at the beginning, at first, initially, early on",
     "late": "at the end, towards the end, toward the end, final, at the close, in the end, ending, ends on, ends with, "
@@ -230,8 +233,8 @@ def lexicon() -> Lexicon:
 
 
 GENDER_NOUNS = {
-    "female": "woman, female, girl, lady, female speaker, woman's, female's, lady's, mother, feminine",
-    "male": "man, male, boy, guy, gentleman, male speaker, man's, male's, father, masculine",
+    "female": "woman, female, girl, lady, female speaker, woman's, female's, lady's, feminine",
+    "male": "man, male, boy, guy, gentleman, male speaker, man's, male's, masculine",
 }
 
 AGE_PHRASES = {

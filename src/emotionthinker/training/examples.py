@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotionthinker.errors import RecipeError
-from emotionthinker.models.prompt import ANSWER_SYSTEM, SYSTEM, completion, emotion_question, label_text
+from emotionthinker.models.prompt import ANSWER_SYSTEM, SYSTEM, completion, emotion_question, short_answer
 from emotionthinker.perception.questions import CAPTION
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
 
@@ -97,7 +97,7 @@ def _claims(utterance: Utterance) -> tuple[tuple[int, int], ...]:
 def _completion(utterance: Utterance, kind: str) -> str:
     assert utterance.emotion is not None
     if kind == "labels":
-        return f"<answer>{label_text(utterance.emotion)}</answer>"
+        return short_answer(utterance.emotion)
     assert utterance.trace is not None
     return completion(utterance.trace.think, utterance.emotion)
 
