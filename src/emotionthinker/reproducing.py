@@ -92,6 +92,9 @@ def run(scale: str, *, data: Path | None, only: list[str], dry_run: bool) -> Non
         pace = (time.monotonic() - started) / 60 / expected if expected else 1.0
         console.rule(f"{number}/{len(steps)} {step.name} · about {left * pace:.0f} min left")
         expected += 0.0 if step.finished else step.minutes
+        if step.finished and not step.recipe and not step.arguments and data is None:
+            console.print("finished; nothing to do")
+            continue
         command = [sys.executable, "-m", "emotionthinker", step.command, *_arguments(step, folder, data)]
         status = subprocess.run(command, check=False).returncode
         if status == 1 and step.command == "annotate" and step.finished:

@@ -163,7 +163,12 @@ class Run:
 
 
 def model_files(model: str | Path) -> list[Path]:
-    """The files that make a local model what it is: of a folder, or a file itself; none for a name."""
+    """The files that make a local model what it is: of a folder, or a file itself; the shipped one for `nano`, none
+    for another name."""
+    if not str(model):
+        return []
+    if str(model) == "nano":
+        return [path for path in [Path(__file__).parent / "models" / "shipped" / "nano.safetensors"] if path.is_file()]
     folder = Path(model)
     if folder.is_file():
         return [folder]

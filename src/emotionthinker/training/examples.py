@@ -61,6 +61,9 @@ def read(source: Source, split: str = "train") -> list[Example]:
     found = [e for e in read_rows(source, split) if source.corpora is None or e.corpus in source.corpora]
     if not found:
         raise RecipeError(f"{source.path}: no {source.kind} with split {split!r}; was the earlier stage run?")
+    if absent := sorted(set(source.corpora or ()) - {e.corpus for e in found}):
+        known = sorted({e.corpus for e in found})
+        raise RecipeError(f"{source.path}: no {source.kind} of corpora {absent}; there are {known}")
     return found
 
 

@@ -17,6 +17,7 @@ from transformers import PrinterCallback
 
 from emotionthinker import audio
 from emotionthinker.errors import AudioError, RecipeError
+from emotionthinker.folder_lock import hold
 from emotionthinker.models.processor import AudioProcessor
 from emotionthinker.records import read_jsonl
 from emotionthinker.runs import Run, model_files
@@ -41,9 +42,12 @@ def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]
     from emotionthinker.models.loading import load_thinker
 
     main = PartialState(cpu=on_cpu()).is_main_process
-    job = Run(out, "grpo", recipe.model_dump(mode="json"), [recipe.records, *model_files(recipe.model)])
+    inputs = [recipe.records, *model_files(recipe.model), *model_files(recipe.reward_model or "")]
+    job = Run(out, "grpo", recipe.model_dump(mode="json"), inputs)
     if resume and job.finished and job.previous and (out / "model").exists():
         return dict(job.previous["metrics"])
+    if main:
+        hold(out)
     _prepare(out, job, resume=resume, main=main)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
@@ -78,12 +82,13 @@ def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]
 def _prepare(out: Path, job: Run, *, resume: bool, main: bool) -> None:
     """Clear the folder, or make sure that what it holds comes from the same recipe."""
     checkpoints = out / "checkpoints"
-    if resume and job.previous and last_checkpoint(checkpoints):
+    if resume:
         job.refuse_other()
+    if resume and job.previous and last_checkpoint(checkpoints):
         if main:
             discard_torn(checkpoints)
     elif main:
-        for path in (checkpoints, out / "model", out / "adapter"):
+        for path in (checkpoints, out / "model", out / "adapter", out / "reference"):
             shutil.rmtree(path, ignore_errors=True)
         for name in ("metrics.jsonl", "completions.jsonl", "curves.png"):
             (out / name).unlink(missing_ok=True)
@@ -174,7 +179,8 @@ def reasoning_reward_of(recipe: GrpoRecipe) -> ReasoningReward | None:
         return claims_reward
     from emotionthinker.training.reward_model import RewardModel
 
-    return rated(RewardModel.load(str(recipe.reward_model)), recipe.rating_weights)
+    model = RewardModel.load(str(recipe.reward_model), device=PartialState().device)
+    return rated(model, recipe.rating_weights)
 
 
 def make_trainer(

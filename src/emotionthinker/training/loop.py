@@ -6,6 +6,7 @@ last whole checkpoint with the same batches as an undisturbed one.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,10 +16,12 @@ import torch
 from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from emotionthinker.errors import RecipeError
+from emotionthinker.folder_lock import is_main_process
 from emotionthinker.recipes import Recipe
 from emotionthinker.runs import write_json
 from emotionthinker.training.parameters import part_of
@@ -33,7 +36,9 @@ class LoopRecipe(Recipe):
 
     steps: int = Field(gt=0)
     batch_size: int = Field(8, gt=0)
+    """Examples of one forward and backward pass, over all processes; a multiple of their number."""
     accumulation: int = Field(1, gt=0)
+    """Passes an optimiser step: it learns from `batch_size * accumulation` examples, on any number of processes."""
     learning_rates: dict[str, float]
     """Peak learning rate of each part that trains: `tower`, `projector`, `llm`, `lm_head`, `heads`."""
     warmup_steps: int = 20
@@ -57,6 +62,24 @@ class LoopRecipe(Recipe):
     def half(self) -> bool:
         """What `bf16` comes to on this machine."""
         return has_bf16() if self.bf16 is None else self.bf16
+
+    def share(self, processes: int) -> int:
+        """Examples of a pass for each of `processes`. Raises `RecipeError` when they cannot be shared evenly."""
+        if self.batch_size % processes:
+            raise RecipeError(f"batch_size is {self.batch_size}; expected a multiple of the {processes} processes")
+        return self.batch_size // processes
+
+
+def processes() -> int:
+    """How many processes train together (`WORLD_SIZE`, as torchrun and accelerate set it)."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def wait_for_all() -> None:
+    """Until every process has come here."""
+    from accelerate import PartialState
+
+    PartialState().wait_for_everyone()
 
 
 def has_bf16() -> bool:
@@ -113,20 +136,37 @@ class StageTrainer(Trainer):  # type: ignore[misc]
         return self.optimizer
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        if not self.args.should_save:
+            return
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        names = {name for name, parameter in self.model.named_parameters() if parameter.requires_grad}
         state = state_dict if state_dict is not None else self.model.state_dict()
-        save_file({n: state[n].detach().cpu().contiguous() for n in sorted(names)}, folder / TRAINABLE)
+        names = sorted(trainable_names(self.model))
+        save_file({name: state[name].detach().cpu().contiguous() for name in names}, folder / TRAINABLE)
+
+    def trained(self) -> dict[str, torch.Tensor]:
+        """What was trained, whole and on the CPU; a collective call. Empty in all processes but the first."""
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        state = self.accelerator.get_state_dict(self.model_wrapped) if sharded else self.model.state_dict()
+        if not is_main_process():
+            return {}
+        return {name: state[name].detach().cpu().float() for name in sorted(trainable_names(self.model))}
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         state = load_file(Path(resume_from_checkpoint) / TRAINABLE)
-        left = (model or self.model).load_state_dict(state, strict=False)
-        if left.unexpected_keys:
+        if unknown := sorted(set(state) - trainable_names(self.model)):
             raise RecipeError(
-                f"{resume_from_checkpoint} holds parameters this stage does not train: {left.unexpected_keys[:3]}; "
+                f"{resume_from_checkpoint} holds parameters this stage does not train: {unknown[:3]}; "
                 "the recipe changed since it was written. Use another output folder, or --restart"
             )
+        # Whole tensors into whatever holds them, sharded or not.
+        whole = StateDictOptions(full_state_dict=True, strict=False)
+        set_model_state_dict(model or self.model, state, options=whole)
+
+
+def trainable_names(module: nn.Module) -> set[str]:
+    """Names of the parameters that train."""
+    return {name for name, parameter in module.named_parameters() if parameter.requires_grad}
 
 
 def _part(name: str) -> str:
@@ -144,7 +184,8 @@ class _Log(TrainerCallback):  # type: ignore[misc]
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).write_text("all files are written\n")
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        write_json(self.path, state.log_history)
+        if state.is_world_process_zero:
+            write_json(self.path, state.log_history)
 
 
 def whole_checkpoint(folder: Path) -> Path | None:
@@ -152,7 +193,8 @@ def whole_checkpoint(folder: Path) -> Path | None:
     for path in sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]), reverse=True):
         if (path / WHOLE).exists():
             return path
-        shutil.rmtree(path)
+        if is_main_process():
+            shutil.rmtree(path, ignore_errors=True)
     return None
 
 
@@ -162,10 +204,11 @@ def train(
     collate: Callable[[Sequence[Any]], dict[str, Any]],
     recipe: LoopRecipe,
     out: Path,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
     """Train `module` (its forward returns `{"loss": ...}`) over `rows` in order; resumes from `out/checkpoints`.
 
-    Returns the mean loss of the first and the last tenth of the logged steps.
+    Returns the mean loss of the first and the last tenth of the logged steps, and the trained tensors by their names
+    in `module` (float32, on the CPU; empty in all processes of a distributed run but the first).
     """
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
@@ -173,7 +216,7 @@ def train(
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=recipe.steps,
-        per_device_train_batch_size=recipe.batch_size,
+        per_device_train_batch_size=recipe.share(processes()),
         gradient_accumulation_steps=recipe.accumulation,
         learning_rate=max(recipe.learning_rates.values()),
         warmup_steps=recipe.warmup_steps,
@@ -204,10 +247,6 @@ def train(
     last = whole_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    if not losses:
-        return {}
     tenth = max(1, len(losses) // 10)
-    return {
-        "loss_first": round(sum(losses[:tenth]) / tenth, 4),
-        "loss_last": round(sum(losses[-tenth:]) / tenth, 4),
-    }
+    ends = {"loss_first": losses[:tenth], "loss_last": losses[-tenth:]}
+    return {name: round(sum(part) / len(part), 4) for name, part in ends.items() if part}, trainer.trained()

@@ -18,6 +18,7 @@ from rich.progress import track
 
 from emotionthinker import audio
 from emotionthinker.errors import RecipeError, RecordError
+from emotionthinker.folder_lock import is_main_process
 from emotionthinker.models.loading import load_thinker
 from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
@@ -25,6 +26,7 @@ from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl, tran
 from emotionthinker.runs import JsonlStore, Run, model_files, write_json
 from emotionthinker.training.collate import Weigh, to_device
 from emotionthinker.training.examples import Example, Source
+from emotionthinker.training.loop import wait_for_all
 from emotionthinker.training.sft import SftRecipe, fit
 
 SYSTEM = "Listen, and judge the reasoning. Answer with JSON."
@@ -78,9 +80,16 @@ class RewardModel:
         self._pieces = [tokenizer(piece, add_special_tokens=False)["input_ids"] for piece in blank.split("0")[:-1]]
 
     @classmethod
-    def load(cls, source: str | Path, *, dtype: torch.dtype = torch.float32) -> RewardModel:
-        """From a folder of `reward-train`, or any thinker (an untrained one is variant V3 of Table 4)."""
-        return cls(*load_thinker(source, dtype=dtype))
+    def load(
+        cls, source: str | Path, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
+    ) -> RewardModel:
+        """From a folder of `reward-train`, or any thinker (an untrained one is variant V3 of Table 4).
+
+        `device` is a GPU where there is one, `dtype` bfloat16 on a GPU and float32 on the CPU.
+        """
+        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        kind = dtype or (torch.float32 if place.type == "cpu" else torch.bfloat16)
+        return cls(*load_thinker(source, dtype=kind, device=place))
 
     def rate(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[Rating | None]:
         """The most likely rating of each reasoning; `None` where the utterance has no audio."""
@@ -162,8 +171,11 @@ def run(recipe: RewardModelRecipe, out: Path) -> dict[str, Any]:
     rng = np.random.default_rng(recipe.seed)
     held_out = [u for u in tuples if u.split == "test"]
     picked = [held_out[i] for i in rng.permutation(len(held_out))[: recipe.held_out]]
-    metrics = agreement(_rate_all(RewardModel.load(out / "model"), picked, out / "held_out.jsonl"))
-    write_json(out / "agreement.json", metrics)
+    metrics: dict[str, Any] = {}
+    if is_main_process():
+        metrics = agreement(_rate_all(RewardModel.load(out / "model"), picked, out / "held_out.jsonl"))
+        write_json(out / "agreement.json", metrics)
+    wait_for_all()
     state.finish(counts={"tuples": len(tuples), "seen": len(rows), "held_out": len(picked)}, metrics=metrics)
     return metrics
 

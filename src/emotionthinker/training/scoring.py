@@ -27,7 +27,7 @@ _THINK = re.compile(r"<think>(.*?)</think>", re.S)
 def think_of(completion: str) -> str | None:
     """The reasoning between the first pair of think tags; `None` when there is none or it is blank.
 
-    Stricter than `prompt.split_completion`: what the format reward refuses earns no reasoning reward either.
+    Stricter than `prompt.split_completion`: a reasoning that was not closed was not finished, and is not rated.
     """
     match = _THINK.search(completion)
     return match.group(1).strip() or None if match else None

@@ -17,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from torch import nn
 
+from emotionthinker.folder_lock import is_main_process
 from emotionthinker.models.processor import AudioProcessor, check_agreement
 from emotionthinker.runs import Run, model_files
 from emotionthinker.training.collate import IGNORED, Collator, Weigh, weighted
 from emotionthinker.training.examples import Example, Source, draw
-from emotionthinker.training.loop import LoopRecipe, train
+from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
 from emotionthinker.training.parameters import LORA_TARGETS, assert_trainable, format_table, part_of
 
 
@@ -57,14 +58,28 @@ class SftRecipe(LoopRecipe):
         parts = {"tower", "projector"} if self.train_tower else set()
         return parts | ({"llm"} if self.train_llm != "frozen" else set())
 
+    def parts_of(self, thinker: nn.Module) -> set[str]:
+        """`parts`, with the head of a thinker whose LLM trains in full and whose head is a matrix of its own."""
+        untied = any(part_of(name) == "lm_head" for name, _ in thinker.named_parameters())
+        return self.parts | ({"lm_head"} if untied and self.train_llm == "full" else set())
+
 
 class Supervised(nn.Module):
     """The thinker with the weighted cross-entropy of its completions; the head runs on labelled positions only."""
 
+    accepts_loss_kwargs = False
+    """Read by Trainer: the loss is a mean of its batch, to be divided by the number of accumulated ones."""
+
     def __init__(self, thinker: Any, audio_token_id: int) -> None:
         super().__init__()
         self.thinker: Any = thinker
+        # What FSDP's `auto_wrap` shards one by one.
+        self._no_split_modules = ["Qwen2_5OmniDecoderLayer", "Qwen2_5OmniAudioEncoderLayer"]
         self.audio_token_id = audio_token_id
+
+    def activation_checkpointing_enable(self, **settings: Any) -> None:
+        """Called by Trainer for `gradient_checkpointing`."""
+        self.thinker.activation_checkpointing_enable(**settings)
 
     def forward(
         self, labels: torch.Tensor, label_weights: torch.Tensor, **inputs: torch.Tensor
@@ -85,8 +100,6 @@ def adapt(thinker: Any, recipe: SftRecipe) -> Any:
     Returns the PEFT wrapper where there is LoRA, else the thinker.
     """
     wrapper = thinker
-    if recipe.half:
-        thinker.to(torch.bfloat16)
     thinker.requires_grad_(False)
     if recipe.train_llm == "lora":
         from peft import LoraConfig, get_peft_model
@@ -98,24 +111,25 @@ def adapt(thinker: Any, recipe: SftRecipe) -> Any:
             target_modules=LORA_TARGETS,
         )
         wrapper = get_peft_model(thinker, config)
-    whole = recipe.parts - ({"llm"} if recipe.train_llm == "lora" else set())
+    whole = recipe.parts_of(thinker) - ({"llm"} if recipe.train_llm == "lora" else set())
+    frozen = torch.bfloat16 if recipe.half else torch.float32
     for name, parameter in thinker.named_parameters():
         if part_of(name) in whole and "audio_bos_eos_token" not in name:
             parameter.requires_grad_(True)
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+        parameter.data = parameter.data.to(torch.float32 if parameter.requires_grad else frozen)
     return wrapper
 
 
-def restore_frozen(thinker: Any, source_state: dict[str, torch.Tensor]) -> None:
-    """Back to full precision: trained tensors as they are, frozen ones from the model the stage started with."""
-    thinker.float()
-    trained = {name for name, parameter in thinker.named_parameters() if parameter.requires_grad}
-    with torch.no_grad():
-        for name, tensor in thinker.state_dict(keep_vars=True).items():
-            plain = name.replace(".base_layer", "")
-            if name not in trained and plain in source_state:
-                tensor.copy_(source_state[plain])
+def rebuilt(recipe: SftRecipe, trained: dict[str, torch.Tensor]) -> tuple[Any, AudioProcessor]:
+    """The model the stage began with, in full precision, with what was trained put in and LoRA merged."""
+    from emotionthinker.models.loading import load_thinker
+
+    thinker, processor = load_thinker(recipe.model)
+    wrapper = adapt(thinker, recipe.model_copy(update={"bf16": False}))
+    state = {name.removeprefix("thinker."): tensor for name, tensor in trained.items()}
+    left = thinker.load_state_dict(state, strict=False)
+    assert not left.unexpected_keys, left.unexpected_keys[:3]
+    return (wrapper.merge_and_unload() if wrapper is not thinker else thinker), processor
 
 
 def run(recipe: SftRecipe, out: Path) -> dict[str, Any]:
@@ -143,16 +157,16 @@ def fit(recipe: SftRecipe, rows: Sequence[Example], weigh: Weigh, out: Path, sta
 
     torch.manual_seed(recipe.seed)
     thinker, processor = load_thinker(recipe.model)
-    source_state = {name: tensor.detach().clone() for name, tensor in thinker.state_dict().items()}
-    wrapper = adapt(thinker, recipe)
-    table = format_table(assert_trainable(thinker, recipe.parts))
+    adapt(thinker, recipe)
+    table = format_table(assert_trainable(thinker, recipe.parts_of(thinker)))
     Console(stderr=True).print(table, highlight=False)
     state.manifest["trainable"] = table.splitlines()
     state.manifest["precision"] = "bf16" if recipe.half else "fp32"
     collate = Collator(processor, weigh=weigh, mask_share=recipe.mask_share, seed=recipe.seed)
-    metrics = train(Supervised(thinker, processor.audio_token_id), rows, collate, recipe, out)
-    restore_frozen(thinker, source_state)
-    save_thinker(wrapper.merge_and_unload() if wrapper is not thinker else thinker, processor, out / "model")
+    metrics, trained = train(Supervised(thinker, processor.audio_token_id), rows, collate, recipe, out)
+    if is_main_process():
+        save_thinker(*rebuilt(recipe, trained), out / "model")
+    wait_for_all()
     return dict(metrics)
 
 

@@ -23,6 +23,7 @@ from torch import nn
 from emotionthinker import audio
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.errors import RecipeError
+from emotionthinker.folder_lock import is_main_process
 from emotionthinker.models.processor import AudioProcessor
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import (
@@ -40,7 +41,7 @@ from emotionthinker.runs import Run, model_files
 from emotionthinker.training.augment import Change, change_features, changed_prosody
 from emotionthinker.training.collate import IGNORED, mask_features
 from emotionthinker.training.lexical import LexicalHeads
-from emotionthinker.training.loop import LoopRecipe, train
+from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
 
 TASKS: dict[str, tuple[str, ...]] = {
     "emotion": EMOTIONS,
@@ -243,10 +244,13 @@ def run(recipe: TowerRecipe, out: Path) -> dict[str, Any]:
     utterances = list(read_jsonl(recipe.records))
     collate = TowerCollator(processor, recipe, Calibration.load("reference"))
     rows = draw(recipe, [u for u in utterances if u.split == "train"])
-    metrics: dict[str, Any] = dict(train(module, rows, collate, recipe, out))
+    losses, _ = train(module, rows, collate, recipe, out)
+    metrics: dict[str, Any] = dict(losses)
     held_out = [u for u in utterances if u.split == "test" and u.emotion and u.audio and u.prosody]
-    metrics["held_out"] = evaluate(module, collate, held_out)
-    save_thinker(thinker, processor, out / "model")
+    if is_main_process():
+        save_thinker(thinker, processor, out / "model")
+        metrics["held_out"] = evaluate(module, collate, held_out)
+    wait_for_all()
     counts = {"clips": len({u.id for u in rows}), "held_out": len(held_out), "trainable": trainable}
     state.finish(counts=counts, metrics=metrics)
     return metrics
@@ -263,12 +267,14 @@ def _learns(name: str, recipe: TowerRecipe) -> bool:
 def evaluate(module: TowerHeads, collate: TowerCollator, utterances: Sequence[Utterance]) -> dict[str, float]:
     """Unweighted recall of every head on unchanged clips; emotion also for each corpus; lexical heads by prefix."""
     module.eval()
+    device = next(module.parameters()).device
     hits: dict[str, dict[int, list[bool]]] = {}
     for utterance in utterances:
         assert utterance.audio is not None
         assert utterance.prosody is not None
         features = collate.features(utterance.audio)[None]
-        found = module.scores(features, torch.ones(1, features.shape[2], dtype=torch.long))
+        mask = torch.ones(1, features.shape[2], dtype=torch.long, device=device)
+        found = module.scores(features.to(device), mask)
         gold = targets(utterance.emotion, utterance.prosody)
         for kind, scores in found.items():
             prefix = "" if kind == "linear" else f"{kind}/"
