@@ -132,3 +132,13 @@ def test_kill_9_and_the_same_command_again_does_what_is_left(
         assert json.loads((tmp_path / "runs" / name / "manifest.json").read_text())["status"] == "finished"
     ratings = (tmp_path / "runs" / "rated" / "ratings.jsonl").read_text().splitlines()
     assert len({json.loads(row)["id"] for row in ratings}) == len(ratings) == 20
+
+
+def test_a_plan_whose_data_are_annotated_goes_on_without_them(
+    plan: tuple[Path, list[list[str]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, commands = plan
+    (folder / "runs" / "first").mkdir(parents=True)
+    (folder / "runs" / "first" / "manifest.json").write_text(json.dumps({"status": "finished"}))
+    reproducing.run(str(folder), data=None, only=[], dry_run=False)
+    assert [command[0] for command in commands] == ["cot"]

@@ -72,3 +72,27 @@ def test_the_plan_is_shown_without_running(tmp_path: Path, monkeypatch: pytest.M
     result = CliRunner().invoke(app, ["reproduce", "nano", "--dry-run"])
     assert result.exit_code == 0
     assert not (tmp_path / "runs").exists()
+
+
+def test_restart_empties_run_folders_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from emotionthinker.cli.stages import empty
+    from emotionthinker.errors import RecipeError
+
+    recipe = tmp_path / "recipe.yaml"
+    recipe.touch()
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (plain / "precious.txt").touch()
+    with pytest.raises(RecipeError, match="not the folder of an earlier run"):
+        empty(plain, recipe)
+    (tmp_path / "manifest.json").touch()
+    with pytest.raises(RecipeError, match=r"holds .*recipe\.yaml"):
+        empty(tmp_path, recipe)
+    (plain / "manifest.json").touch()
+    monkeypatch.chdir(plain)
+    with pytest.raises(RecipeError, match="holds"):
+        empty(plain, recipe)
+    monkeypatch.chdir(tmp_path)
+    (plain / "deep").mkdir()
+    empty(plain, recipe)
+    assert [path.name for path in plain.iterdir()] == [".lock"]

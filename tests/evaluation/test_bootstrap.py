@@ -47,3 +47,23 @@ def test_one_speaker_gives_no_interval() -> None:
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="level 2"):
         interval(lambda indices: 0.0, ["a", "b"], level=2)
+
+
+def test_every_draw_has_as_many_speakers_of_each_corpus() -> None:
+    corpora = ["a"] * 40 + ["b"] * 10
+    speakers = [n // 4 for n in range(50)]
+    seen: list[int] = []
+
+    def count(indices: list[int]) -> float:
+        seen.append(sum(index >= 40 for index in indices))
+        return 0.0
+
+    found = interval(count, speakers, strata=corpora, draws=50)
+    assert set(seen) <= set(range(6, 13))  # three speakers of b, who have 4, 4 and 2 clips
+    assert found["few_clusters"]  # b has three speakers
+
+
+def test_draws_without_a_value_are_left_out() -> None:
+    found = interval(lambda indices: float("nan") if indices[0] == 0 else 1.0, list(range(20)), draws=200)
+    assert 0 < found["draws"] < 200
+    assert (found["low"], found["high"]) == (1.0, 1.0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,14 @@ def test_a_perfect_model_gets_full_marks_everywhere(records: Path, tmp_path: Pat
         assert found["accuracy"] == found["unweighted_recall"] == found["macro_f1"] == found["parse_rate"] == 1
     pooled = metrics["recognition"]["all"]
     assert pooled["clips"] == 16
-    assert pooled["accuracy_interval"]["clusters"] == 4
+    assert pooled["accuracy_interval"]["clusters"] == 8  # four names in each of two corpora
     for kind in ("probabilities", "probabilities_without_reasoning"):
         assert pooled[kind]["calibration"]["ece"] == pytest.approx(0.4)  # always right, 60 % sure
         assert pooled[kind]["unweighted_recall"] == 1
     assert metrics["grounding"]["precision"] == 1
     assert metrics["grounding"]["completeness"] == pytest.approx(1 / 4)
     report = (tmp_path / "report.md").read_text()
-    assert "| all | nano | 16 / 4 / 4 | 100.0 [100.0, 100.0]* |" in report
+    assert "| all | nano | 16 / 4 / 8 | 100.0 [100.0, 100.0]* |" in report
     assert (tmp_path / "confusion-alpha.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((tmp_path / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
     assert json.loads((tmp_path / "manifest.json").read_text())["metrics"]["parse_rate"] == 1
@@ -149,7 +150,8 @@ def test_a_retrained_model_of_the_same_name_is_another_model(tmp_path: Path) -> 
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     assert [path.name for path in model_files(str(tmp_path))] == ["config.json", "model.safetensors"]
-    assert model_files("nano") == []
+    assert model_files("nano-base") == []
+    assert [path.name for path in model_files("nano")] == ["nano.safetensors"]
 
 
 def test_kill_9_keeps_every_answer(records: Path, tmp_path: Path, tiny_thinker: tuple[Any, Any]) -> None:
@@ -166,3 +168,23 @@ def test_kill_9_keeps_every_answer(records: Path, tmp_path: Path, tiny_thinker: 
     assert answers.startswith(kept)
     ids = [json.loads(line)["id"] for line in answers.splitlines()]
     assert len(ids) == len(set(ids)) == metrics["recognition"]["all"]["clips"] == 16
+
+
+def test_a_clip_that_could_not_be_heard_is_tried_again(records: Path, tmp_path: Path) -> None:
+    lost = tmp_path / "lost.wav"
+    moved = rewritten(records, tmp_path / "moved.jsonl", audio=str(lost))
+    metrics = run(recipe(moved), tmp_path / "out", thinker=FakeThinker())
+    assert len(metrics["failed"]) == 1
+    assert "error" not in (tmp_path / "out" / "answers.jsonl").read_text()
+    shutil.copy(next(records.parent.glob("*.wav")), lost)
+    (tmp_path / "out" / "metrics.json").unlink()
+    again = FakeThinker()
+    assert run(recipe(moved), tmp_path / "out", thinker=again)["failed"] == {}
+    assert len(again.asked) == 1
+
+
+def test_no_clip_at_all_says_what_is_wrong(records: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) | {"audio": "nowhere.wav"} for line in records.read_text().splitlines()]
+    (tmp_path / "gone.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(RecipeError, match=r"none of 16 clips could be heard.*missing"):
+        run(recipe(tmp_path / "gone.jsonl"), tmp_path / "out", thinker=FakeThinker())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -95,3 +96,13 @@ def test_the_encoder_hears() -> None:
     assert np.isfinite(a).all()
     np.testing.assert_array_equal(a, again)
     assert np.abs(a - b).mean() > 0.01
+
+
+def test_a_clip_that_cannot_be_heard_is_left_out_and_told(records: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in records.read_text().splitlines()]
+    rows[0]["audio"] = str(tmp_path / "gone.wav")
+    broken = tmp_path / "records.jsonl"
+    broken.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = run(recipe(broken), tmp_path / "out", encoder=encode)
+    assert list(result["failed"]) == [rows[0]["id"]]
+    assert result["failed"][rows[0]["id"]].startswith("missing")

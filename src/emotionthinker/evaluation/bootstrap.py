@@ -16,31 +16,34 @@ def interval(
     metric: Callable[[Sequence[int]], float],
     clusters: Sequence[Hashable],
     *,
+    strata: Sequence[Hashable] | None = None,
     draws: int = 1000,
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Percentile interval of `metric` (of clip indices) when clusters are drawn with replacement.
 
-    Returns `{low, high, level, draws, clusters, few_clusters}`. With fewer than `FEW` clusters (`few_clusters`) the
-    members of each drawn cluster are redrawn too: two speakers who happen to score alike would else give a narrow
-    interval about nothing. With one cluster `low` and `high` are None.
-    Draws for which the metric is nan are left out (`draws` counts the others).
+    `strata` names each clip's corpus: clusters are drawn within it, so that every draw has as many speakers of each
+    corpus as the data have. Returns `{low, high, level, draws, clusters, few_clusters}`. Where the smallest stratum has
+    fewer than `FEW` clusters (`few_clusters`) the members of each drawn cluster are redrawn too: two speakers who
+    happen to score alike would else give a narrow interval about nothing. With one cluster `low` and `high` are None.
+    Draws for which the metric is nan (a class without clips) are left out; `draws` counts the others.
     """
     if not 0 < level < 1 or draws < 1:
         raise ValueError(f"level {level} must lie in (0, 1) and draws {draws} be positive")
-    members: dict[Hashable, list[int]] = defaultdict(list)
+    members: dict[Hashable, dict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, cluster in enumerate(clusters):
-        members[cluster].append(index)
-    groups = [np.array(indices) for indices in members.values()]
-    found: dict[str, Any] = {"low": None, "high": None, "level": level, "draws": 0, "clusters": len(groups)}
-    found["few_clusters"] = len(groups) < FEW
-    if len(groups) < 2:
+        members[strata[index] if strata else None][cluster].append(index)
+    layers = [[np.array(indices) for indices in groups.values()] for groups in members.values()]
+    count = sum(map(len, layers))
+    found: dict[str, Any] = {"low": None, "high": None, "level": level, "draws": 0, "clusters": count}
+    found["few_clusters"] = min(map(len, layers), default=0) < FEW
+    if count < 2:
         return found
     rng = np.random.default_rng(seed)
 
     def draw() -> list[int]:
-        chosen = [groups[g] for g in rng.integers(len(groups), size=len(groups))]
+        chosen = [groups[g] for groups in layers for g in rng.integers(len(groups), size=len(groups))]
         if found["few_clusters"]:
             chosen = [rng.choice(group, len(group)) for group in chosen]
         return [int(index) for group in chosen for index in group]

@@ -225,7 +225,8 @@ def _answer_questions(
 def _stored(
     items: Sequence[Any], ids: Sequence[str], sounds: dict[str, str], ask: Any, path: Path, size: int, title: str
 ) -> dict[str, dict[str, Any]]:
-    """Answers by id, asked in batches of like length; a clip that cannot be decoded gets an `error` instead."""
+    """Answers by id, asked in batches of like length; a clip that cannot be decoded gets an `error` instead, which is
+    told and not stored: the next run tries it again."""
     from rich.progress import Progress
 
     from emotionthinker import audio
@@ -233,6 +234,7 @@ def _stored(
     if not items:
         return {}
     by_id = dict(zip(ids, items, strict=True))
+    failed: dict[str, dict[str, Any]] = {}
     with JsonlStore(path) as store, Progress() as progress:
         bar = progress.add_task(title, total=len(ids), completed=sum(id_ in store for id_ in ids))
         left = sorted((id_ for id_ in ids if id_ not in store), key=lambda id_: _bytes(sounds[id_]))
@@ -242,11 +244,17 @@ def _stored(
                 try:
                     heard[id_] = audio.load(sounds[id_])[0]
                 except AudioError as error:
-                    store.append({"id": id_, "error": f"{error.kind}: {error}"})
+                    failed[id_] = {"id": id_, "error": f"{error.kind}: {error}"}
             for row in _asked(ask, [(by_id[id_], id_, sound) for id_, sound in heard.items()]):
-                store.append(row)
+                if "error" in row:
+                    failed[row["id"]] = row
+                else:
+                    store.append(row)
             progress.advance(bar, len(left[start : start + size]))
-        return {row["id"]: row for row in store.rows()}
+        if len(failed) == len(ids):
+            first = next(iter(failed.values()))
+            raise RecipeError(f"none of {len(ids)} clips could be heard; the first: {first['id']}: {first['error']}")
+        return {row["id"]: row for row in store.rows()} | failed
 
 
 def _asked(ask: Any, batch: list[tuple[Any, str, Samples]]) -> list[dict[str, Any]]:

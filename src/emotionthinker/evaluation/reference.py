@@ -6,6 +6,7 @@ training speakers. It says what the frozen ears hold, before any language model.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from emotionthinker.errors import RecipeError
+from emotionthinker.errors import AudioError, RecipeError
 from emotionthinker.evaluation.bootstrap import interval
 from emotionthinker.evaluation.recognition import confusion, headline, score
 from emotionthinker.recipes import Recipe
@@ -51,9 +52,12 @@ def run(recipe: ReferenceRecipe, out: Path, *, encoder: Encoder | None = None) -
     result_file = job.folder / "reference.json"
     if job.finished and result_file.is_file():
         return dict(json.loads(result_file.read_text(encoding="utf-8")))
+    if job.other:
+        shutil.rmtree(job.folder / "features", ignore_errors=True)
     job.begin()
     clips = [u for u in read_jsonl(recipe.records) if u.emotion and u.audio and u.speaker]
-    features = _features(clips, job.folder / "features", encoder or _lazy(whisper_encoder))
+    features, failed = _features(clips, job.folder / "features", encoder or _lazy(whisper_encoder))
+    clips = [u for u in clips if u.id in features]
     train, test = ([u for u in clips if u.split == split] for split in ("train", "test"))
     _check(train, test)
     columns = [layer - 1 for layer in recipe.layers]
@@ -64,10 +68,11 @@ def run(recipe: ReferenceRecipe, out: Path, *, encoder: Encoder | None = None) -
         if not mine:
             raise RecipeError(f"reference {name!r}: no training clips of corpora {corpora}")
         probes[name] = _probe(mine, test, table, recipe)
-    result = {"probes": probes, "layers": recipe.layers, "encoder": "whisper-base"}
+    result = {"probes": probes, "layers": recipe.layers, "encoder": "whisper-base", "failed": failed}
     write_json(result_file, result)
     scores = {name: {c: s["unweighted_recall"] for c, s in p["by_corpus"].items()} for name, p in probes.items()}
-    job.finish(counts={"train": len(train), "test": len(test)}, metrics={"unweighted_recall": scores})
+    counts = {"train": len(train), "test": len(test), "failed": len(failed)}
+    job.finish(counts=counts, metrics={"unweighted_recall": scores})
     return result
 
 
@@ -108,21 +113,27 @@ def _lazy(make: Callable[[], Encoder]) -> Encoder:
     return encode
 
 
-def _features(clips: Sequence[Utterance], folder: Path, encode: Encoder) -> dict[str, Features]:
+def _features(clips: Sequence[Utterance], folder: Path, encode: Encoder) -> tuple[dict[str, Features], dict[str, str]]:
+    """Features by clip id, and why there are none for the clips that cannot be heard."""
     from rich.progress import track
 
     from emotionthinker import audio
 
     folder.mkdir(parents=True, exist_ok=True)
-    found = {}
+    found: dict[str, Features] = {}
+    failed: dict[str, str] = {}
     for clip in track(clips, description="encoding"):
         path = folder / f"{clip.id.replace('/', '_')}.npy"
         if not path.exists():
             part = path.with_suffix(".part.npy")
-            np.save(part, encode(audio.load(str(clip.audio))[0]))
+            try:
+                np.save(part, encode(audio.load(str(clip.audio))[0]))
+            except AudioError as error:
+                failed[clip.id] = f"{error.kind}: {error}"
+                continue
             part.replace(path)
         found[clip.id] = np.load(path)
-    return found
+    return found, failed
 
 
 def _check(train: Sequence[Utterance], test: Sequence[Utterance]) -> None:

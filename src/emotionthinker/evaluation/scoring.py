@@ -61,10 +61,13 @@ def _recognition(
     for name in ("accuracy", "unweighted_recall"):
 
         def metric(indices: Sequence[int], name: str = name) -> float:
-            return headline(confusion([gold[i] for i in indices], [given[i] for i in indices]))[name]
+            drawn = [gold[i] for i in indices]
+            if len(set(drawn)) < found["classes"]:
+                return float("nan")  # recall over fewer classes is another quantity
+            return headline(confusion(drawn, [given[i] for i in indices]))[name]
 
-        speakers = [u.speaker or u.id for u in clips]
-        found[f"{name}_interval"] = interval(metric, speakers, draws=draws, seed=seed)
+        speakers, corpora = [u.speaker or u.id for u in clips], [u.dataset for u in clips]
+        found[f"{name}_interval"] = interval(metric, speakers, strata=corpora, draws=draws, seed=seed)
     for kind in SCORED:
         tables = [answers[u.id].get(kind) for u in clips]
         known = [(g, table) for g, table in zip(gold, tables, strict=True) if table]
