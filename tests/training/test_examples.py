@@ -34,6 +34,13 @@ def test_a_corpus_that_is_not_there_is_an_error(corpus: Path) -> None:
         read(Source(path=corpus, kind="traces", corpora={"gamma": 1.0}))
 
 
+def test_a_limit_is_the_same_choice_every_time(corpus: Path) -> None:
+    few = [e.id for e in read(Source(path=corpus, kind="traces", limit=3))]
+    assert len(set(few)) == 3
+    assert few == [e.id for e in read(Source(path=corpus, kind="traces", limit=3))]
+    assert len(read(Source(path=corpus, kind="traces", limit=99))) == 8
+
+
 def test_the_draw_depends_on_the_seed_alone(corpus: Path) -> None:
     sources = [Source(path=corpus, kind="traces"), Source(path=corpus, kind="labels", weight=2.0)]
     first = [e.id + e.completion for e in draw(sources, 20, 4, seed=1)]

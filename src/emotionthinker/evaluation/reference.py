@@ -56,6 +56,10 @@ def run(recipe: ReferenceRecipe, out: Path, *, encoder: Encoder | None = None) -
         shutil.rmtree(job.folder / "features", ignore_errors=True)
     job.begin()
     clips = [u for u in read_jsonl(recipe.records) if u.emotion and u.audio and u.speaker]
+    wanted = list(recipe.trainings.values())
+    if None not in wanted:
+        learned = {corpus for corpora in wanted for corpus in corpora or ()}
+        clips = [u for u in clips if u.split == "test" or u.dataset in learned]
     features, failed = _features(clips, job.folder / "features", encoder or _lazy(whisper_encoder))
     clips = [u for u in clips if u.id in features]
     train, test = ([u for u in clips if u.split == split] for split in ("train", "test"))

@@ -33,6 +33,8 @@ class Source(BaseModel):
     """Draw the classes (emotion, or task) of each corpus evenly."""
     tasks: list[str] | None = None
     """Of `questions` only these tasks; `None` takes all."""
+    limit: int | None = Field(None, gt=0)
+    """At most so many examples: a random choice, the same in every run."""
     transcript: bool = True
     """Put the transcript into the question of `traces` and `labels`."""
 
@@ -64,7 +66,7 @@ def read(source: Source, split: str = "train") -> list[Example]:
     if absent := sorted(set(source.corpora or ()) - {e.corpus for e in found}):
         known = sorted({e.corpus for e in found})
         raise RecipeError(f"{source.path}: no {source.kind} of corpora {absent}; there are {known}")
-    return found
+    return found if source.limit is None else random.Random(0).sample(found, min(source.limit, len(found)))
 
 
 def _utterances(source: Source, split: str) -> Iterator[Example]:
