@@ -13,7 +13,7 @@ from emotionthinker.training.sft import SftRecipe
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", ["sft_1", "sft_2", "reward_model"])
+@pytest.mark.parametrize("name", ["sft_1", "sft_2", "sft_v1", "reward_model"])
 def test_the_papers_stages_have_recipes(name: str) -> None:
     recipe = recipes.load(
         ROOT / "recipes" / "paper" / f"{name}.yaml", RewardModelRecipe if name == "reward_model" else SftRecipe
