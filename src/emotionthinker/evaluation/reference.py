@@ -56,6 +56,9 @@ def run(recipe: ReferenceRecipe, out: Path, *, encoder: Encoder | None = None) -
         shutil.rmtree(job.folder / "features", ignore_errors=True)
     job.begin()
     clips = [u for u in read_jsonl(recipe.records) if u.emotion and u.audio and u.speaker]
+    for name, corpora in recipe.trainings.items():
+        if not any(u.split == "train" and (corpora is None or u.dataset in corpora) for u in clips):
+            raise RecipeError(f"reference {name!r}: no training clips of corpora {corpora}")
     wanted = list(recipe.trainings.values())
     if None not in wanted:
         learned = {corpus for corpora in wanted for corpus in corpora or ()}
@@ -69,8 +72,6 @@ def run(recipe: ReferenceRecipe, out: Path, *, encoder: Encoder | None = None) -
     probes = {}
     for name, corpora in recipe.trainings.items():
         mine = [u for u in train if corpora is None or u.dataset in corpora]
-        if not mine:
-            raise RecipeError(f"reference {name!r}: no training clips of corpora {corpora}")
         probes[name] = _probe(mine, test, table, recipe)
     result = {"probes": probes, "layers": recipe.layers, "encoder": "whisper-base", "failed": failed}
     write_json(result_file, result)

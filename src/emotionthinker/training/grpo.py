@@ -42,7 +42,7 @@ def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]
     from emotionthinker.models.loading import load_thinker
 
     main = PartialState(cpu=on_cpu()).is_main_process
-    inputs = [recipe.records, *model_files(recipe.model), *model_files(recipe.reward_model or "")]
+    inputs: list[str | Path] = [recipe.records, *model_files(recipe.model), *model_files(recipe.reward_model or "")]
     job = Run(out, "grpo", recipe.model_dump(mode="json"), inputs)
     if resume and job.finished and job.previous and (out / "model").exists():
         return dict(job.previous["metrics"])
