@@ -270,11 +270,15 @@ def test_nano_is_the_base_with_the_shipped_difference(
     if shipped:
         delta.compress(base.state_dict(), tuned.state_dict(), [delta.Rule(".*", "exact")], file)
     monkeypatch.setattr(loading, "SHIPPED", file)
-    monkeypatch.setattr(loading.nano, "load_base", lambda: (deepcopy(base), processor))
+    monkeypatch.setenv("EMOTIONTHINKER_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(loading.nano, "load_base", lambda *_: (deepcopy(base), processor))
     model, _ = loading.load_thinker("nano", dtype=torch.bfloat16)
     expected = (tuned if shipped else base).model.audio_tower.proj.weight.bfloat16()
     assert torch.equal(model.model.audio_tower.proj.weight, expected)
     assert loading.describe("nano") == ("nano" if shipped else "nano-base (untrained)")
+    monkeypatch.setattr(delta, "apply", None)  # it is applied once: from now on the result is read from the cache
+    again, _ = loading.load_thinker("nano")
+    assert torch.equal(again.model.audio_tower.proj.weight.bfloat16(), expected)
     untrained, _ = loading.load_thinker("nano-base")
     assert torch.equal(untrained.model.audio_tower.proj.weight, base.model.audio_tower.proj.weight)
     assert loading.describe("nano-base") == "nano-base (untrained)"

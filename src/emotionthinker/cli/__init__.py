@@ -8,6 +8,7 @@ import typer
 
 from emotionthinker import __version__
 from emotionthinker.cli import data, judge, listen, train
+from emotionthinker.cli.collector import forget_garbage
 from emotionthinker.errors import EmotionThinkerError
 
 app = typer.Typer(
@@ -49,3 +50,5 @@ def main() -> None:
     except EmotionThinkerError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+    finally:
+        forget_garbage()

