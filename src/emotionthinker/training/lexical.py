@@ -36,7 +36,6 @@ class LexicalHeads(nn.Module):
 
     def __init__(self, thinker: Any, tokenizer: Any) -> None:
         super().__init__()
-        self._tasks = tuple(WORDS)
         embedding = thinker.get_input_embeddings().weight.detach()
         for task, words in WORDS.items():
             vectors = torch.stack([_embed(word, embedding, tokenizer) for word in words])
@@ -48,7 +47,7 @@ class LexicalHeads(nn.Module):
         """Logits [clips, classes] of every task; `projected` holds one tensor [positions, width] a clip."""
         means = torch.stack([states.float().mean(0) for states in projected])
         heard = nn.functional.normalize(means, dim=-1)
-        return {task: self.scales[task] * heard @ getattr(self, task).T for task in self._tasks}
+        return {task: self.scales[task] * heard @ getattr(self, task).T for task in WORDS}
 
 
 def _embed(word: str, embedding: torch.Tensor, tokenizer: Any) -> torch.Tensor:
