@@ -6,8 +6,9 @@ Silence and very short clips are not errors here: they are audio, and annotation
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ SAMPLE_RATE = 16_000
 MAX_SECONDS = 3600.0
 _BLOCK_FRAMES = 1 << 18
 _MAX_CHANNELS = 64
+_FRAGMENT = re.compile(r"(.+)#(?=t=|channel=)(?:t=(\d*\.?\d*)(?:,(\d+\.?\d*))?)?(?:&?channel=([1-9]\d*))?")
 _UNKNOWN_FRAMES = 1 << 62
 """libsndfile reports about 2^63 frames for a file whose header was written before its end was known."""
 
@@ -32,23 +34,49 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS) -> tuple[Samples, 
     """Decode a sound file (WAV, FLAC, OGG, MP3, ... at any rate, any channel count).
 
     Returns (float32 mono [n], 16000). Decoding goes block by block, so a file longer than `max_seconds` is refused
-    before it is held in memory. Raises `AudioError` of kind missing, undecodable, empty, not_finite or too_long.
+    before it is held in memory. A path may name a part of a recording as a media fragment (W3C), and one channel,
+    counted from 1: `talk.opus#t=1.5,4.25&channel=2`. Raises `AudioError` of kind missing, undecodable, empty,
+    not_finite, too_long or (no such channel) wrong_shape.
     """
     import soundfile
 
     name = _name(source)
-    if isinstance(source, (str, os.PathLike)) and not os.path.exists(source):
+    part = fragment(source) if isinstance(source, (str, os.PathLike)) else None
+    if part is not None and not os.path.exists(part.path):
         raise AudioError("missing", f"{name}: no such file; check the path")
     try:
-        with soundfile.SoundFile(source) as file:
+        with soundfile.SoundFile(part.path if part else source) as file:
             rate = int(file.samplerate)
-            return _resample(_blocks(file, name, max_seconds), rate, name), SAMPLE_RATE
+            return _resample(_blocks(file, name, part, max_seconds), rate, name), SAMPLE_RATE
     except (soundfile.SoundFileError, TypeError, OSError) as error:
         raise AudioError(
             "undecodable",
             f"{name}: cannot be decoded as sound ({error}); expected WAV, FLAC, OGG or MP3: "
             f"convert it, for example with `ffmpeg -i IN -ar {SAMPLE_RATE} -ac 1 OUT.wav`",
         ) from error
+
+
+class Fragment(NamedTuple):
+    """A sound file, or the part of it from `start_s` to `end_s` (None: its end), of one channel (from 1; None: all)."""
+
+    path: str
+    start_s: float = 0.0
+    end_s: float | None = None
+    channel: int | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.start_s == 0 and self.end_s is None and self.channel is None
+
+
+def fragment(source: str | os.PathLike[str]) -> Fragment:
+    """What a path names; a file whose own name holds a `#` is that file."""
+    name = os.fspath(source)
+    match = None if "#" not in name or os.path.exists(name) else _FRAGMENT.fullmatch(name)
+    if match is None:
+        return Fragment(name)
+    path, start, end, channel = match.groups()
+    return Fragment(path, float(start or 0), float(end) if end else None, int(channel) if channel else None)
 
 
 def check(samples: npt.ArrayLike, sample_rate: int = SAMPLE_RATE, *, max_seconds: float = MAX_SECONDS) -> Samples:
@@ -71,19 +99,39 @@ def _name(source: Source) -> str:
     return os.fspath(source) if isinstance(source, (str, os.PathLike)) else str(getattr(source, "name", "stream"))
 
 
-def _blocks(file: soundfile.SoundFile, name: str, max_seconds: float) -> Iterator[Samples]:
-    """Checked mono blocks; a streamed file does not know its length, so what is really decoded is counted as well."""
+def frames(
+    file: soundfile.SoundFile, name: str, part: Fragment | None = None, max_seconds: float = MAX_SECONDS
+) -> Iterator[Samples]:
+    """Blocks [n, channels] of an open file, or of a part of it, as they are: at its own rate, not checked for NaN.
+
+    A streamed file does not know its length, so what is really decoded is counted as well.
+    """
+    part = part or Fragment(name)
     rate = int(file.samplerate)
+    start, end = round(part.start_s * rate), _UNKNOWN_FRAMES if part.end_s is None else round(part.end_s * rate)
+    if part.channel is not None and part.channel > file.channels:
+        raise AudioError("wrong_shape", f"{name}: no channel {part.channel}; there are {file.channels}, counted from 1")
     if file.frames < _UNKNOWN_FRAMES:
-        _check_length(int(file.frames), rate, max_seconds, name)
+        _check_length(min(int(file.frames), end) - start, rate, max_seconds, name)
+    if start:
+        file.seek(min(start, int(file.frames)))
     # Reading forward only: soundfile would seek after each read, which fails at the end of a streamed FLAC.
     file.seekable = lambda: False
-    done = 0
-    while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+    done = start
+    while done < end and len(block := file.read(min(_BLOCK_FRAMES, end - done), dtype="float32", always_2d=True)):
+        done += len(block)
+        _check_length(done - start, rate, max_seconds, name)
+        yield block if part.channel is None else block[:, part.channel - 1 : part.channel]
+
+
+def _blocks(file: soundfile.SoundFile, name: str, part: Fragment | None, max_seconds: float) -> Iterator[Samples]:
+    """Checked mono blocks."""
+    rate = int(file.samplerate)
+    done = round(part.start_s * rate) if part else 0
+    for block in frames(file, name, part, max_seconds):
         mono = _mix(block)
         _check_finite(mono, name, done, rate)
         done += len(block)
-        _check_length(done, rate, max_seconds, name)
         yield mono
 
 

@@ -72,7 +72,34 @@ _CORPUS: dict[str, dict[str, str | None]] = {
     "tess": {"ps": "Surprise"},
     "emovo": {"gio": "Happy", "pau": "Fear", "rab": "Angry", "sor": "Surprise", "tri": "Sad"},
     "iemocap": {"fru": None, "oth": None, "xxx": None},
-    "expresso": {"default": "Neutral", "laughing": None, "enunciated": None},
+    "msppodcast": {
+        "a": "Angry",
+        "s": "Sad",
+        "h": "Happy",
+        "u": "Surprise",
+        "f": "Fear",
+        "d": "Contempt/Disgust",
+        "c": "Contempt/Disgust",
+        "n": "Neutral",
+        "o": None,
+        "x": None,
+    },
+    "expresso": {
+        "default": "Neutral",
+        **dict.fromkeys(
+            "animal animaldir awe bored child childdir desire enunciated fast laughing narration nonverbal projected "
+            "sarcastic singing sleepy sympathetic".split()
+        ),
+    },
+    "ears": {
+        "regular": "Neutral",
+        "serenity": "Neutral",
+        "extasy": "Happy",
+        **dict.fromkeys(
+            "adoration amusement contentment cuteness desire disappointment distress embarassment guilt interest pain "
+            "pride realization relief fast slow loud highpitch lowpitch".split()
+        ),
+    },
 }
 
 _WORD_LABEL = {word: label for label, words in _WORDS.items() for word in words.split()}

@@ -22,6 +22,17 @@ class RecordError(EmotionThinkerError):
     """A manifest or record line that does not hold what it must; the message names file and line."""
 
 
+class CorpusError(RecordError):
+    """Something of a corpus that makes no record, or a corpus that is not there.
+
+    `kind` is one of `wrong_layout`, `bad_name`, `bad_label`, `bad_row`, `missing_sound`, `known_bad`, `repeated_id`.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class RecipeError(EmotionThinkerError):
     """A recipe with an unknown field, a wrong value or a missing file."""
 
@@ -39,5 +50,5 @@ class EndpointError(EmotionThinkerError):
 
 
 def kind_of(error: BaseException) -> str:
-    """The typed reason written into a side file: the audio error's kind, else the class name."""
-    return error.kind if isinstance(error, AudioError) else type(error).__name__
+    """The typed reason written into a side file: the kind of an audio or corpus error, else the class name."""
+    return error.kind if isinstance(error, (AudioError, CorpusError)) else type(error).__name__

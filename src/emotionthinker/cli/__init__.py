@@ -7,7 +7,7 @@ import sys
 import typer
 
 from emotionthinker import __version__
-from emotionthinker.cli import data, judge, listen, train
+from emotionthinker.cli import corpus, data, judge, listen, train
 from emotionthinker.cli.collector import forget_garbage
 from emotionthinker.errors import EmotionThinkerError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 LISTEN, DATA, TRAIN = "Listen", "Make data", "Train and measure"
 app.command("explain", rich_help_panel=LISTEN)(listen.explain)
 app.command("weights", rich_help_panel=LISTEN)(listen.weights)
+app.add_typer(corpus.app, name="corpus", rich_help_panel=DATA)
 app.command("annotate", rich_help_panel=DATA)(data.annotate)
 app.command("cot", rich_help_panel=DATA)(data.cot)
 app.command("perception", rich_help_panel=DATA)(data.perception)

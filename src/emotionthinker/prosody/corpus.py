@@ -111,7 +111,7 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
             yield item
             continue
         try:
-            status = os.stat(item.audio or "")
+            status = os.stat(audio.fragment(item.audio or "").path)
             sound = f"{status.st_size}:{status.st_mtime_ns}"
         except OSError:
             sound = "missing"

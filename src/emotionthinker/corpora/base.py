@@ -1,0 +1,165 @@
+"""What every corpus shares: its card, and the steps from a tree of files to `Utterance` records."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from emotionthinker.corpora import labels
+from emotionthinker.corpora.manifest import SOUND_FILES, BadRow
+from emotionthinker.errors import CorpusError, kind_of
+from emotionthinker.records import Utterance
+
+VIDEO_FILES = frozenset(".mp4 .m4a .mkv .mov .aac .avi .flv .webm".split())
+"""What some corpora ship and libsndfile cannot decode: read as rows; the doctor names the command to convert."""
+
+
+class Embedded(NamedTuple):
+    """A clip whose sound lies inside a table: whoever writes the manifest also writes the sound."""
+
+    utterance: Utterance
+    sound: bytes
+    suffix: str
+
+
+Item = Utterance | BadRow | Embedded
+
+
+class Corpus(NamedTuple):
+    """The card of a corpus and its reader."""
+
+    name: str
+    """Also the `dataset` of its records."""
+    title: str
+    languages: tuple[str, ...]
+    labels: tuple[str, ...]
+    """Every emotion label the corpus writes; `emotions.canonical(label, name)` is what becomes of it."""
+    splits: str
+    """The official splits, or what stands in for them."""
+    licence: str
+    access: str
+    url: str
+    layout: str
+    """The tree `read` expects below its root."""
+    read: Callable[[Path], Iterator[Item]]
+
+
+def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
+    """Every clip of the tree, ids unique. Raises `CorpusError` of kind wrong_layout when the corpus does not lie there.
+
+    A clip that makes no record comes as `BadRow`, and the others go on; files of foreign names alone are no corpus.
+    """
+    root = Path(root).resolve()
+    if not root.is_dir():
+        raise wrong_layout(corpus, root, "there is no such folder")
+    seen: set[str] = set()
+    foreign = 0
+    for item in corpus.read(root):
+        id_ = item.utterance.id if isinstance(item, Embedded) else item.id
+        if isinstance(item, BadRow):
+            foreign += kind_of(item.error) == "bad_name"
+        if id_ in seen:
+            item = bad("repeated_id", id_, f"{root}: id {id_!r} comes a second time; ids must be unique")
+        seen.add(id_)
+        yield item
+    if len(seen) == foreign:
+        raise wrong_layout(corpus, root, f"none of its files is there ({foreign} of other names)")
+
+
+def wrong_layout(corpus: Corpus, root: Path, what: str) -> CorpusError:
+    access = f"Access: {corpus.access} ({corpus.url})"
+    return CorpusError(
+        "wrong_layout", f"{root} is not {corpus.title}: {what}. Expected below it: {corpus.layout}. {access}"
+    )
+
+
+def bad(kind: str, id_: str, message: str) -> BadRow:
+    """A row that makes no record, with its typed reason."""
+    return BadRow(id_, CorpusError(kind, message))
+
+
+def unnamed(root: Path, path: Path, expected: str) -> BadRow:
+    """A sound file whose name says nothing to the corpus."""
+    return bad("bad_name", path.relative_to(root).as_posix(), f"{path}: expected {expected}")
+
+
+def clip(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) -> Utterance:
+    """A record with the corpus' label kept and mapped (`labels.resolve`); empty values of `extra` are left out."""
+    emotion, original = labels.resolve(None, label, dataset)
+    fields["extra"] = {key: value for key, value in fields.pop("extra", {}).items() if value not in (None, "", [])}
+    return Utterance(
+        id=id_,
+        audio=str(audio),
+        dataset=dataset,
+        emotion=emotion,
+        original_label=original,
+        **{"language": "en", **fields},
+    )
+
+
+def sounds(root: Path, under: str = "") -> list[Path]:
+    """Sound (and video) files below `root / under` (`root` without that folder), sorted by folder and name.
+
+    Of files of one name in one folder the one that is best to decode is taken. Links are followed, so that a corpus
+    may be put together from several disks. Hidden files (`._x.wav`) are no clips.
+    """
+    found: dict[Path, Path] = {}
+    walked: set[str] = set()
+    for folder, folders, names in os.walk(root / under if (root / under).is_dir() else root, followlinks=True):
+        walked.add(os.path.realpath(folder))
+        folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(folder, name)) not in walked)
+        for name in sorted(names):
+            path = Path(folder, name)
+            if name.startswith(".") or path.suffix.lower() not in SOUND_FILES | VIDEO_FILES:
+                continue
+            kept = found.get(path.with_suffix(""))
+            if kept is None or _rank(path) < _rank(kept):
+                found[path.with_suffix("")] = path
+    return list(found.values())
+
+
+def _rank(path: Path) -> tuple[int, str]:
+    suffix = path.suffix.lower()
+    order = (".wav", ".flac")
+    return (order.index(suffix) if suffix in order else 3 if suffix in VIDEO_FILES else 2, suffix)
+
+
+def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    """File name without suffix -> path; the first one of a name stays."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(path.stem, path)
+    return found
+
+
+def table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """(place for messages, row) of a CSV file; values stripped, header names as they are."""
+    with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
+        reader = csv.DictReader(lines)
+        for row in reader:
+            yield (
+                f"{path.name}:{reader.line_num}",
+                {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)},
+            )
+
+
+def number(text: str | None) -> float | None:
+    """A number of a label sheet, None where there is none."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def segment(path: Path, start_s: float, end_s: float, channel: int | None = None) -> Path:
+    """The part of a longer recording, written as `audio.load` reads it: `talk.opus#t=1.5,4.25&channel=2`.
+
+    An endless part is the whole recording; channels count from 1.
+    """
+    parts = [] if math.isinf(end_s) else [f"t={round(start_s, 4)},{round(end_s, 4)}"]
+    parts += [f"channel={channel}"] if channel else []
+    return Path(f"{path}#{'&'.join(parts)}") if parts else path

@@ -1,0 +1,184 @@
+"""The `corpus doctor` stage: every file decoded, what is wrong with it, and a list of what to do about it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from emotionthinker import audio, runs
+from emotionthinker.corpora import base, manifest, registry, soundness
+from emotionthinker.corpora.manifest import BadRow
+from emotionthinker.corpora.verdicts import UNUSABLE, VERDICTS, Copies, Verdict, verdicts
+from emotionthinker.errors import CorpusError, RecipeError
+from emotionthinker.prosody import workers
+from emotionthinker.recipes import Recipe
+from emotionthinker.records import Utterance, write_jsonl
+
+
+class DoctorRecipe(Recipe):
+    """Settings of the doctor."""
+
+    source: Path
+    """A folder, or a manifest (JSONL, CSV, Parquet); transcripts are only looked for in a manifest or a corpus."""
+    corpus: str | None = None
+    """Read `source` as the root of this corpus."""
+    max_seconds: float = Field(default=30.0, gt=0)
+    min_seconds: float = Field(default=0.3, ge=0)
+    silent_dbfs: float = -60.0
+    """A clip whose loudest 50 ms lie below is silent."""
+    clipped_share: float = Field(default=0.001, gt=0, le=1)
+    """Share of samples in runs at full scale, from which a clip counts as clipped."""
+    workers: int = Field(default=0, ge=0)
+    """Processes; 0 takes every core."""
+
+
+class Task(NamedTuple):
+    """A file to examine; `key` changes with the file."""
+
+    key: str
+
+    @property
+    def audio(self) -> str:
+        return self.key.rsplit("|", 2)[0]
+
+
+def run(recipe: DoctorRecipe, out: Path, *, clean: Path | None = None, progress: bool = True) -> dict[str, Any]:
+    """Examine `recipe.source` into `out`: `doctor.jsonl` (a row a clip), `fixes.txt` (a line a clip with a problem),
+    `summary.json`; `clean` gets a manifest without the unusable. Returns the summary.
+
+    Started again after a stop it decodes what is new or changed only; other limits cost no decoding. Raises
+    `RecordError` or `RecipeError` for a source that cannot be read or is empty.
+    """
+    job = runs.Run(out, "doctor", recipe.model_dump(mode="json"), [recipe.source])
+    job.begin()
+    with runs.JsonlStore(out / "examined.jsonl", key="key") as store:
+        resumed = len(store)
+        _examine(recipe, store, progress)
+    summary = _judge(recipe, out, clean)
+    summary["resumed"] = resumed
+    runs.write_json(out / "summary.json", summary)
+    job.finish(counts={name: summary[name] for name in ("clips", "with_problems", "unusable")}, metrics=summary)
+    return summary
+
+
+def clips(recipe: DoctorRecipe) -> Iterator[Utterance | BadRow]:
+    """The clips of the source. Raises `CorpusError` for a corpus whose sound lies inside tables."""
+    if recipe.corpus:
+        for row in base.items(registry.get(recipe.corpus), recipe.source):
+            if isinstance(row, base.Embedded):
+                raise CorpusError(
+                    "wrong_layout",
+                    f"{recipe.source}: the sound of {recipe.corpus} lies inside tables; first write a manifest with "
+                    f"`emotionthinker corpus {recipe.corpus} {recipe.source} --out M.jsonl`, then give M.jsonl here",
+                )
+            yield row
+    elif recipe.source.is_dir():
+        for path in base.sounds(recipe.source):
+            yield Utterance(id=path.relative_to(recipe.source).as_posix(), audio=str(path.resolve()))
+    else:
+        yield from manifest.utterances([recipe.source])
+
+
+def _examine(recipe: DoctorRecipe, store: runs.JsonlStore, progress: bool) -> None:
+    """Decode every file that is not in the store yet."""
+    total = sum(1 for _ in clips(recipe))
+    if not total:
+        raise RecipeError(f"{recipe.source}: no clips; expected sound files or a manifest with rows")
+
+    def todo() -> Iterator[Task]:
+        queued: set[str] = set()
+        for item in clips(recipe):
+            key = None if isinstance(item, BadRow) else _key(item.audio)
+            if key and key not in store and key not in queued:
+                queued.add(key)
+                yield Task(key)
+
+    with workers.progress_bar(total, len(store), show=progress, name="doctor") as advance:
+        for task, row in workers.run(examine, todo(), recipe.workers or os.cpu_count() or 1):
+            died = {"reason": "WorkerDied", "message": f"{task.audio}: the process that decoded it died"}
+            store.append({"key": task.key, **(row or died)})
+            advance()
+
+
+def examine(task: Task) -> dict[str, Any]:
+    """One row of `examined.jsonl`. Runs in a worker process."""
+    return soundness.examine(task.audio)
+
+
+def _key(sound: str | None) -> str | None:
+    """Path, size and time of the file; None when it is not there."""
+    try:
+        status = os.stat(audio.fragment(sound or "").path)
+    except OSError:
+        return None
+    return f"{sound}|{status.st_size}|{status.st_mtime_ns}"
+
+
+def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None) -> dict[str, Any]:
+    """Second pass: verdicts in the order of the source, written as they come."""
+    places = _places(out / "examined.jsonl")
+    counts: Counter[str] = Counter()
+    copies = Copies()
+    texts = recipe.corpus is not None or not recipe.source.is_dir()
+    left_out: set[str] = set()
+    with (
+        open(out / "examined.jsonl", "rb") as examined,
+        open(out / "doctor.jsonl.part", "w", encoding="utf-8") as report,
+        open(out / "fixes.txt.part", "w", encoding="utf-8") as fixes,
+    ):
+        for item in clips(recipe):
+            row = _row(item, places, examined)
+            found = list(verdicts(item, row, recipe, copies, texts))
+            names = {verdict.verdict for verdict in found}
+            usable = not names & set(UNUSABLE)
+            counts.update(["clips", *names, *(["with_problems"] if found else []), *([] if usable else ["unusable"])])
+            _report(report, fixes, item, row, found, usable)
+            if not usable:
+                left_out.add(item.id)
+    for name in ("doctor.jsonl", "fixes.txt"):
+        (out / f"{name}.part").replace(out / name)
+    if clean:
+        kept = (item for item in clips(recipe) if isinstance(item, Utterance) and item.id not in left_out)
+        write_jsonl(clean, kept)
+    return {
+        **{name: counts[name] for name in ("clips", "with_problems", "unusable")},
+        "verdicts": {name: counts[name] for name in VERDICTS if counts[name]},
+    }
+
+
+def _report(report: Any, fixes: Any, item: Any, row: dict[str, Any], found: list[Verdict], usable: bool) -> None:
+    path = item.audio if isinstance(item, Utterance) else None
+    entry = {
+        "id": item.id,
+        "audio": path,
+        "usable": usable,
+        "verdicts": [{"verdict": v.verdict, "message": v.message} for v in found],
+        **{name: value for name, value in row.items() if name not in ("key", "message")},
+    }
+    report.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    if found:
+        what = "; ".join(f"{v.verdict}: {v.fix}" for v in found)
+        fixes.write(f"{'keep' if usable else 'leave out'}\t{path or item.id}\t{what}\n")
+
+
+def _places(path: Path) -> dict[str, int]:
+    places, offset = {}, 0
+    with open(path, "rb") as lines:
+        for line in lines:
+            places[json.loads(line)["key"]] = offset
+            offset += len(line)
+    return places
+
+
+def _row(item: Utterance | BadRow, places: dict[str, int], examined: Any) -> dict[str, Any]:
+    key = None if isinstance(item, BadRow) else _key(item.audio)
+    if key is None or key not in places:
+        return {}
+    examined.seek(places[key])
+    return dict(json.loads(examined.readline()))

@@ -1,0 +1,77 @@
+"""EARS: 107 speakers in an anechoic room; emotions, reading styles and free speech, named by the file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from emotionthinker.corpora.base import Corpus, Item, clip, sounds, unnamed
+
+_EMOTIONS = (
+    "adoration amazement amusement anger confusion contentment cuteness desire disappointment disgust distress "
+    "embarassment extasy fear guilt interest neutral pain pride realization relief sadness serenity"
+).split()
+_STYLES = "regular fast slow loud whisper highpitch lowpitch".split()
+_SPEAKER = re.compile(r"p\d{3}")
+_VALIDATION = frozenset({"p100", "p101"})
+_TEST = frozenset(f"p{number}" for number in range(102, 108))
+_GENDERS = ("female", "male")
+
+
+def read(root: Path) -> Iterator[Item]:
+    """The label is the emotion or the reading style; free speech and sounds without words carry none."""
+    people, texts = _json(root / "speaker_statistics.json"), _json(root / "transcripts.json")
+    for path in sounds(root):
+        speaker = path.parent.name
+        if not _SPEAKER.fullmatch(speaker):
+            yield unnamed(root, path, "p001/emo_anger_sentences.wav")
+            continue
+        kind, label = _kind(path.stem)
+        person = people.get(speaker, {})
+        gender = person.get("gender")
+        yield clip(
+            "ears",
+            f"ears_{speaker}_{path.stem}",
+            path,
+            label,
+            split="test" if speaker in _TEST else "validation" if speaker in _VALIDATION else "train",
+            speaker=f"ears_{speaker}",
+            gender=gender if gender in _GENDERS else None,
+            text=texts.get(path.stem),
+            extra={
+                "kind": kind,
+                "age_range": person.get("age"),
+                "native_language": person.get("native language"),
+            },
+        )
+
+
+def _kind(name: str) -> tuple[str, str | None]:
+    """(`emotion`, `reading`, or the first part of the name; label or None)."""
+    parts = name.split("_")
+    if parts[0] == "emo" and len(parts) > 2:
+        return "emotion", parts[1]
+    if parts[0] in ("rainbow", "sentences") and parts[-1] in _STYLES:
+        return "reading", parts[-1]
+    return parts[0], None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+CORPUS = Corpus(
+    "ears",
+    "EARS",
+    ("en",),
+    (*_EMOTIONS, *_STYLES),
+    "those of the EARS benchmark: p001 to p099 train, p100 and p101 validation, p102 to p107 test",
+    "CC BY-NC 4.0",
+    "free download, with speaker_statistics.json and transcripts.json of the repository",
+    "https://github.com/facebookresearch/ears_dataset",
+    "p001/emo_anger_sentences.wav, speaker_statistics.json, transcripts.json",
+    read,
+)

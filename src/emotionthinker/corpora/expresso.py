@@ -1,0 +1,121 @@
+"""Expresso: four speakers, read speech in eight styles and improvised dialogues in 26, one speaker a channel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from emotionthinker.corpora.base import Corpus, Item, clip, segment, sounds, unnamed
+
+_STYLES = (
+    "angry animal animaldir awe bored calm child childdir confused default desire disgusted enunciated fast fearful "
+    "happy laughing narration nonverbal projected sad sarcastic singing sleepy sympathetic whisper"
+).split()
+_GENDERS = {"ex01": "male", "ex02": "female", "ex03": "male", "ex04": "female"}
+_READ = re.compile(r"(ex0[1-4])_([a-z]+)_(?:\w+_)?\d+")
+_DIALOG = re.compile(r"(ex0[1-4])-(ex0[1-4])_([a-z]+)(?:-([a-z]+))?_\d+")
+_SPAN = re.compile(r"\(([\d.]*)s?,([\d.]*)s?\)")
+_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+
+_WHOLE = ("", 0.0, float("inf"))
+Spans = dict[str, list[tuple[str, float, float]]]
+
+
+def read(root: Path) -> Iterator[Item]:
+    """Read speech a row a file; dialogues and long readings a row a stretch of speech (`VAD_segments.txt`)."""
+    texts = _pairs(root / "read_transcriptions.txt")
+    splits, speech = _splits(root / "splits"), _speech(root / "VAD_segments.txt")
+    for path in sounds(root, "audio_48khz"):
+        if match := _READ.fullmatch(path.stem):
+            yield from _read_speech(path, match, texts, splits, speech)
+        elif match := _DIALOG.fullmatch(path.stem):
+            for channel in (1, 2):
+                yield from _dialogue(path, match, channel, splits, speech)
+        else:
+            yield unnamed(root, path, "ex01_happy_00001.wav or ex01-ex02_happy_001.wav")
+
+
+def _read_speech(
+    path: Path, match: re.Match[str], texts: dict[str, str], splits: Spans, speech: Spans
+) -> Iterator[Item]:
+    speaker = match[1]
+    stretches = speech.get(path.stem, []) if "longform" in path.stem else []
+    for number, (_, start, end) in enumerate(stretches or [_WHOLE], 1):
+        yield clip(
+            "expresso",
+            f"expresso_{path.stem}" + (f"_{number:03d}" if stretches else ""),
+            segment(path, start, end) if stretches else path,
+            match[2],
+            split=_split_of(splits.get(path.stem, []), start, end),
+            speaker=f"expresso_{speaker}",
+            gender=_GENDERS[speaker],
+            text=None if stretches else texts.get(path.stem),
+            extra={"kind": "read", **({"start_s": start, "end_s": end} if stretches else {})},
+        )
+
+
+def _dialogue(path: Path, match: re.Match[str], channel: int, splits: Spans, speech: Spans) -> Iterator[Item]:
+    speaker = match[channel]
+    stretches = speech.get(f"{path.stem}/channel{channel}", [])
+    for number, (_, start, end) in enumerate(stretches or [_WHOLE], 1):
+        yield clip(
+            "expresso",
+            f"expresso_{path.stem}_{channel}" + (f"_{number:03d}" if stretches else ""),
+            segment(path, start, end, channel),
+            (match[4] if channel == 2 else None) or match[3],
+            split=_split_of(splits.get(path.stem, []), start, end),
+            speaker=f"expresso_{speaker}",
+            gender=_GENDERS[speaker],
+            extra={"kind": "dialogue", "partner": match[3 - channel], "channel": channel}
+            | ({"start_s": start, "end_s": end} if stretches else {}),
+        )
+
+
+def _split_of(parts: list[tuple[str, float, float]], start: float, end: float) -> str | None:
+    """The split a stretch of a file lies in. One that reaches over a border goes to the held-out side: what is tested
+    must not be trained on. None for a file that no split names."""
+    touched = {split for split, first, last in parts if first < end and start < last}
+    return next((split for split in ("test", "validation", "train") if split in touched), None)
+
+
+def _splits(folder: Path) -> Spans:
+    """File name -> (split, start, end) parts; a line without times stands for the whole file."""
+    found: Spans = {}
+    for ours, split in _SPLITS.items():
+        sheet = folder / f"{ours}.txt"
+        for line in sheet.read_text(encoding="utf-8").splitlines() if sheet.is_file() else []:
+            if line.strip() and not line.startswith("#"):
+                name, _, spans = line.partition("\t")
+                parts = [(split, float(a or 0), float(b or "inf")) for a, b in _SPAN.findall(spans)]
+                found.setdefault(name.strip(), []).extend(parts or [(split, 0.0, float("inf"))])
+    return found
+
+
+def _speech(sheet: Path) -> Spans:
+    found: Spans = {}
+    for line in sheet.read_text(encoding="utf-8").splitlines() if sheet.is_file() else []:
+        if not line.startswith("#"):
+            name, _, spans = line.partition("\t")
+            found[name.strip()] = [("", float(a), float(b)) for a, b in re.findall(r"\(([\d.]+), ([\d.]+)\)", spans)]
+    return found
+
+
+def _pairs(sheet: Path) -> dict[str, str]:
+    lines = sheet.read_text(encoding="utf-8").splitlines() if sheet.is_file() else []
+    return {name.strip(): text.strip() for name, _, text in (line.partition("\t") for line in lines) if text.strip()}
+
+
+CORPUS = Corpus(
+    "expresso",
+    "Expresso",
+    ("en",),
+    tuple(_STYLES),
+    "official train, dev (here `validation`) and test, by file or part of a file; every speaker is in all three",
+    "CC BY-NC 4.0",
+    "free download (expresso.tar)",
+    "https://speechbot.github.io/expresso/",
+    "audio_48khz/read/ex01/happy/base/ex01_happy_00001.wav, audio_48khz/conversational/ex01-ex02/..., "
+    "read_transcriptions.txt, splits/*.txt, VAD_segments.txt",
+    read,
+)

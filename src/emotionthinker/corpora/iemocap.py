@@ -1,0 +1,90 @@
+"""IEMOCAP: five sessions of two actors; labels, dimensions and words from the dialogues' own sheets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, segment, sounds
+
+_EMOTIONS = ("ang", "hap", "exc", "sad", "fru", "neu", "sur", "fea", "dis", "oth", "xxx")
+_TURN = re.compile(r"\[([\d.]+) - ([\d.]+)\]\t(\S+)\t(\w+)\t\[([\d., -]+)\]")
+_WORDS = re.compile(r"(\S+) \[[\d.]+-[\d.]+\]:\s*(.*)")
+_NAME = re.compile(r"(Ses0[1-5])[FM]_\w+_([FM])[A-Z]{0,2}\d{3}\w*")
+
+
+def read(root: Path) -> Iterator[Item]:
+    """One row a labelled turn. Its own file of `sentences/wav` is taken, else its part of the dialogue's recording."""
+    for session in range(1, 6):
+        home = root / f"Session{session}"
+        if not home.is_dir():
+            continue
+        turns = by_stem(sounds(home, "sentences/wav")) if (home / "sentences/wav").is_dir() else {}
+        dialogs = by_stem(sounds(home, "dialog/wav")) if (home / "dialog/wav").is_dir() else {}
+        for sheet in sorted(home.glob("dialog/EmoEvaluation/*.txt")):
+            if not sheet.name.startswith("."):
+                words = _transcripts(home / "dialog/transcriptions" / sheet.name)
+                yield from _dialog(sheet, session, turns, dialogs.get(sheet.stem), words)
+
+
+def _dialog(
+    sheet: Path, session: int, turns: dict[str, Path], whole: Path | None, words: dict[str, str]
+) -> Iterator[Item]:
+    for number, line in enumerate(sheet.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        if not line.startswith("["):
+            continue
+        where = f"{sheet.name}:{number}"
+        turn = _TURN.match(line)
+        name = _NAME.fullmatch(turn[3]) if turn else None
+        values = [float(value) for value in turn[5].split(",")] if turn else []
+        if turn is None or name is None or len(values) != 3:
+            if "START_TIME" not in line:
+                yield bad("bad_row", where, f"{where}: expected [start - end], turn, label, [v, a, d]; got {line!r}")
+            continue
+        start, end, id_, label = float(turn[1]), float(turn[2]), turn[3], turn[4]
+        sound = turns.get(id_) or (segment(whole, start, end) if whole else None)
+        if label not in _EMOTIONS:
+            yield bad("bad_label", id_, f"{where}: label {label!r}; expected one of {_EMOTIONS}")
+        elif sound is None:
+            yield bad("missing_sound", id_, f"{where}: neither sentences/wav/{sheet.stem}/{id_}.wav nor dialog/wav")
+        else:
+            yield clip(
+                "iemocap",
+                f"iemocap_{id_}",
+                sound,
+                label,
+                speaker=f"iemocap_{name[1]}{name[2]}",
+                gender="female" if name[2] == "F" else "male",
+                text=words.get(id_),
+                extra={
+                    "session": session,
+                    "dialog": sheet.stem,
+                    "scripted": "script" in sheet.stem,
+                    "start_s": start,
+                    "end_s": end,
+                    **dict(zip(("valence", "arousal", "dominance"), values, strict=True)),
+                },
+            )
+
+
+def _transcripts(path: Path) -> dict[str, str]:
+    """Turn -> words; empty without the sheet (the turns are then recognised)."""
+    if not path.is_file():
+        return {}
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return {match[1]: match[2].strip() for line in lines if (match := _WORDS.match(line)) and match[2].strip()}
+
+
+CORPUS = Corpus(
+    "iemocap",
+    "IEMOCAP",
+    ("en",),
+    _EMOTIONS,
+    "none; `extra.session` serves the usual leave-one-session-out, `split` stays open",
+    "research only, by agreement with USC",
+    "release form",
+    "https://sail.usc.edu/iemocap/",
+    "Session1..5/dialog/EmoEvaluation/*.txt, dialog/transcriptions/*.txt, sentences/wav/DIALOG/TURN.wav",
+    read,
+)

@@ -1,0 +1,100 @@
+"""MELD: utterances of Friends with labels in three sheets, one a split; the clips are MP4, or WAV after conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from emotionthinker.corpora import known_bad
+from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, sounds, table
+
+_EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
+_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+_FOLDERS = {
+    "train": ("train_splits", "train"),
+    "dev": ("dev_splits_complete", "dev_splits", "dev"),
+    "test": ("output_repeated_splits_test", "test_splits", "test"),
+}
+"""As the archives unpack, then as people rename them; a `_wav` at the end (converted sound) is taken first."""
+_GENDERS = {
+    "Rachel": "female",
+    "Monica": "female",
+    "Phoebe": "female",
+    "Joey": "male",
+    "Chandler": "male",
+    "Ross": "male",
+}
+
+
+def read(root: Path) -> Iterator[Item]:
+    for ours, split in _SPLITS.items():
+        sheet = next((path for path in sorted(root.rglob(f"{ours}_sent_emo.csv")) if path.is_file()), None)
+        if sheet is None:
+            continue
+        clips = _clips(root, ours)
+        for where, row in table(sheet):
+            yield _row(where, row, ours, split, clips)
+
+
+def _row(where: str, row: dict[str, str], ours: str, split: str, clips: dict[str, Path]) -> Item:
+    name = f"dia{row.get('Dialogue_ID', '')}_utt{row.get('Utterance_ID', '')}"
+    id_ = f"meld_{ours}_{name}"
+    label = row.get("Emotion", "").lower()
+    if label not in _EMOTIONS:
+        return bad("bad_label", where, f"{where}: emotion {label!r}; expected one of {_EMOTIONS}")
+    why = known_bad.reason("meld", ours, name)
+    if why and (why.corrupt or name not in clips):
+        return bad("known_bad", id_, f"{where}: {name} of {ours} is known to be bad: {why}")
+    if name not in clips:
+        return bad("missing_sound", id_, f"{where}: no {name}.wav or .mp4 in {' or '.join(_FOLDERS[ours])}")
+    speaker = _clean(row.get("Speaker", ""))
+    return clip(
+        "meld",
+        id_,
+        clips[name],
+        label,
+        split=split,
+        speaker=f"meld_{speaker}",
+        gender=_GENDERS.get(speaker),
+        text=_clean(row.get("Utterance", "")) or None,
+        extra={
+            "sentiment": row.get("Sentiment"),
+            "dialogue": row.get("Dialogue_ID"),
+            "utterance": row.get("Utterance_ID"),
+            "season": row.get("Season"),
+            "episode": row.get("Episode"),
+            "known_flaw": str(why) if why else None,
+        },
+    )
+
+
+def _clips(root: Path, ours: str) -> dict[str, Path]:
+    """dia0_utt0 -> file, from the first folder of the split that is there."""
+    for name in _FOLDERS[ours]:
+        for folder in (f"{name}_wav", name):
+            found = next((path for path in (root / folder, *sorted(root.rglob(folder))) if path.is_dir()), None)
+            if found:
+                return by_stem(sounds(found))
+    return {}
+
+
+def _clean(text: str) -> str:
+    """Some rows of the sheets hold Windows-1252 punctuation as control characters."""
+    return "".join(
+        bytes([ord(c)]).decode("cp1252", errors="ignore") if 0x80 <= ord(c) < 0xA0 else c for c in text
+    ).strip()
+
+
+CORPUS = Corpus(
+    "meld",
+    "MELD",
+    ("en",),
+    _EMOTIONS,
+    "official train, dev (here `validation`) and test; the six main speakers are in all three",
+    "GPL-3.0 (labels); the clips are excerpts of a television series",
+    "free download (MELD.Raw.tar.gz)",
+    "https://affective-meld.github.io",
+    "train_sent_emo.csv, dev_sent_emo.csv, test_sent_emo.csv; train_splits/dia0_utt0.mp4, dev_splits_complete/, "
+    "output_repeated_splits_test/ (or the same with .wav)",
+    read,
+)

@@ -1,0 +1,110 @@
+"""What the measurements of a clip mean: verdicts, and what to do about each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from emotionthinker import audio
+from emotionthinker.corpora import base, known_bad
+from emotionthinker.corpora.manifest import BadRow
+from emotionthinker.errors import kind_of
+from emotionthinker.records import Utterance
+
+if TYPE_CHECKING:
+    from emotionthinker.corpora.doctor import DoctorRecipe
+
+UNUSABLE = (
+    "bad_row",
+    "broken",
+    "duplicate_audio",
+    "duplicate_file",
+    "empty",
+    "known_bad",
+    "missing",
+    "silent",
+    "too_long",
+    "too_short",
+    "unsupported",
+)
+"""Verdicts that keep a clip out of the clean manifest; `clipped` and `no_transcript` are told, and do not."""
+VERDICTS = (*UNUSABLE, "clipped", "no_transcript")
+
+
+class Verdict(NamedTuple):
+    verdict: str
+    message: str
+    fix: str
+
+
+class Copies:
+    """The first clip of every content."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[str, str | None]] = {}
+
+    def of(self, content: str, item: Utterance) -> tuple[str, str | None] | None:
+        """(id, label) of the clip that had this content first, None when this one is it."""
+        label = item.emotion or item.original_label
+        first = self._first.setdefault(content, (item.id, label))
+        return None if first[0] == item.id else first
+
+
+def verdicts(
+    item: Utterance | BadRow, row: dict[str, Any], limits: DoctorRecipe, copies: Copies, texts: bool
+) -> Iterator[Verdict]:
+    """What is wrong with one clip, the gravest first."""
+    if isinstance(item, BadRow):
+        kind = kind_of(item.error)
+        verdict = {"missing_sound": "missing", "known_bad": "known_bad"}.get(kind, "bad_row")
+        yield Verdict(verdict, str(item.error), f"{kind}: {item.error}")
+        return
+    path = audio.fragment(item.audio or "").path
+    if flaw := known_bad.of_file(path):
+        yield Verdict("known_bad", str(flaw), f"leave it out, or cut it anew from the episode: {flaw}")
+    if not row:
+        yield Verdict("missing", f"{path}: no such file", "fetch the file again, or delete the row")
+    elif "reason" in row:
+        yield _broken(path, row)
+    else:
+        yield from _flaws(row, limits)
+        yield from _copied(item, row, copies)
+    if texts and not item.text:
+        yield Verdict("no_transcript", "the row has no words", "add `text` to the row; else `annotate` recognises it")
+
+
+def _broken(path: str, row: dict[str, Any]) -> Verdict:
+    target = Path(path).with_suffix(".wav")
+    convert = f"ffmpeg -i '{path}' -ar 16000 -ac 1 '{target}'"
+    if row["reason"] == "empty":
+        return Verdict("empty", row["message"], "fetch the file again, or delete the row")
+    if row["reason"] == "undecodable" and Path(path).suffix.lower() in base.VIDEO_FILES:
+        return Verdict("unsupported", row["message"], f"convert it: {convert}")
+    return Verdict("broken", f"{row['reason']}: {row['message']}", f"fetch the file again, or repair it: {convert}")
+
+
+def _flaws(row: dict[str, Any], limits: DoctorRecipe) -> Iterator[Verdict]:
+    seconds, loudest, clipped = row["seconds"], row["loudest_dbfs"], row["clipped_share"]
+    if seconds > limits.max_seconds:
+        yield Verdict("too_long", f"{seconds:g} s", f"{seconds:g} s long: cut it below {limits.max_seconds:g} s")
+    if seconds < limits.min_seconds:
+        yield Verdict("too_short", f"{seconds:g} s", f"only {seconds:g} s long: leave it out")
+    if loudest is None or loudest < limits.silent_dbfs:
+        level = "digital silence" if loudest is None else f"loudest 50 ms at {loudest:g} dBFS"
+        yield Verdict("silent", level, f"{level}: fetch the file again, or leave it out")
+    if clipped >= limits.clipped_share:
+        share = f"{clipped:.2%} of the samples lie flat at full scale"
+        yield Verdict("clipped", share, f"{share}: energy is not to be trusted; look for an unclipped copy")
+
+
+def _copied(item: Utterance, row: dict[str, Any], copies: Copies) -> Iterator[Verdict]:
+    same_file = copies.of(row["sha256"], item) if row["sha256"] else None
+    same_sound = copies.of(row["pcm"], item)
+    first = same_file or same_sound
+    if first is None:
+        return
+    label = item.emotion or item.original_label
+    other = f", which is labelled {first[1]} where this one is {label}" if first[1] != label else ""
+    verdict, what = ("duplicate_file", "the same file") if same_file else ("duplicate_audio", "the same sound")
+    yield Verdict(verdict, f"{what} as {first[0]}{other}", f"{what} as {first[0]}{other}: keep one")

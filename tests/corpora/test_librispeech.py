@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+
+def test_chapters_and_readers(tree) -> None:
+    tree.text("SPEAKERS.TXT", "; ID |SEX| SUBSET |MINUTES| NAME\n84 | F | dev-clean | 8.02 | Christie Nowak\n")
+    tree.text(
+        "dev-clean/84/121123/84-121123.trans.txt", "84-121123-0000 GO DO YOU HEAR\n84-121123-0001 BUT\n84-121123-0002\n"
+    )
+    tree.text("train-clean-100/19/198/19-198.trans.txt", "19-198-0000 NORTHANGER ABBEY\n")
+    tree.sound("dev-clean/84/121123/84-121123-0000.flac", "train-clean-100/19/198/19-198-0000.flac")
+    found, failed = tree.read("librispeech")
+    clip, other = found["librispeech_84-121123-0000"], found["librispeech_19-198-0000"]
+    assert (clip.text, clip.speaker, clip.gender) == ("GO DO YOU HEAR", "librispeech_84", "female")
+    assert (clip.split, clip.emotion, clip.extra) == ("validation", None, {"subset": "dev-clean"})
+    assert (other.split, other.gender) == ("train", None)
+    assert failed == {"84-121123-0001": "missing_sound", "84-121123.trans.txt:3": "bad_row"}

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+HEAD = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
+TIMES = '8,21,"00:16:16,059","00:16:21,731"\n'
+
+
+def sheets(tree) -> None:
+    tree.text("train_sent_emo.csv", HEAD + f'1,"Oh my God, he\x92s lost it.",Phoebe,sadness,negative,0,0,{TIMES}')
+    tree.text(
+        "dev_sent_emo.csv", HEAD + f"1,What?,Mark,joy,positive,110,7,{TIMES}" + f"2,No!,Ross,anger,negative,1,0,{TIMES}"
+    )
+    tree.text(
+        "test_sent_emo.csv",
+        HEAD
+        + f"1,Hey.,The Interviewer,neutral,neutral,38,4,{TIMES}"
+        + f"2,Hey.,Joey,bored,neutral,3,1,{TIMES}"
+        + f"3,Hey.,Joey,fear,neutral,3,2,{TIMES}",
+    )
+
+
+def test_sheets_splits_and_known_clips(tree) -> None:
+    sheets(tree)
+    tree.sound("train_splits/dia0_utt0.mp4", "train_splits_wav/dia0_utt0.wav", "dev_splits_complete/dia1_utt0.mp4")
+    tree.sound("output_repeated_splits_test/dia38_utt4.mp4")
+    found, failed = tree.read("meld")
+    sad, angry, flawed = (found[f"meld_{name}"] for name in ("train_dia0_utt0", "dev_dia1_utt0", "test_dia38_utt4"))
+    assert (sad.text, sad.emotion, sad.original_label) == ("Oh my God, he’s lost it.", "Sad", "sadness")
+    assert (sad.speaker, sad.gender, sad.split) == ("meld_Phoebe", "female", "train")
+    assert sad.audio is not None
+    assert sad.audio.endswith("train_splits_wav/dia0_utt0.wav")
+    assert (angry.split, angry.gender, angry.extra["sentiment"]) == ("validation", "male", "negative")
+    assert (flawed.split, flawed.gender) == ("test", None)
+    assert "issues/20" in flawed.extra["known_flaw"]
+    assert failed == {
+        "meld_dev_dia110_utt7": "known_bad",
+        "test_sent_emo.csv:3": "bad_label",
+        "meld_test_dia3_utt2": "missing_sound",
+    }
+
+
+@pytest.mark.real
+def test_the_real_sheets(tree) -> None:
+    """All rows of the official sheets are read; the sound is not here, so stand-ins of no sound lie in its place."""
+    shared = os.environ.get("EMOTIONTHINKER_SHARED")
+    if not shared:
+        pytest.skip("EMOTIONTHINKER_SHARED is not set: no MELD labels")
+    from emotionthinker.corpora.base import table
+
+    folders = {"train": "train_splits", "dev": "dev_splits_complete", "test": "output_repeated_splits_test"}
+    for split, folder in folders.items():
+        sheet = Path(shared) / "labels" / "meld" / f"{split}_sent_emo.csv"
+        shutil.copy(sheet, tree.root)
+        (tree.root / folder).mkdir()
+        for _, row in table(sheet):
+            (tree.root / folder / f"dia{row['Dialogue_ID']}_utt{row['Utterance_ID']}.mp4").touch()
+    found, failed = tree.read("meld")
+    assert failed == {"meld_train_dia125_utt3": "known_bad"}
+    assert Counter(clip.split for clip in found.values()) == {"train": 9988, "validation": 1109, "test": 2610}
+    assert all(clip.emotion and clip.text for clip in found.values())
+    assert not any(0x80 <= ord(letter) < 0xA0 for clip in found.values() for letter in str(clip.text))

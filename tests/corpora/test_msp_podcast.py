@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+HEAD = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"
+
+
+def test_the_consensus_sheet(tree) -> None:
+    name = "MSP-PODCAST_0001_00"
+    tree.text(
+        "Labels/labels_consensus.csv",
+        HEAD
+        + f"{name}08.wav,C,2.2,4.0,2.6,30,Male,Test1\n"
+        + f"{name}09.wav,X,3.5,3.5,3.7,Unknown,Unknown,Train\n"
+        + f"{name}10.wav,N,3.5,3.5,3.7,39,Female,Development\n"
+        + f"{name}11.wav,Q,3.5,3.5,3.7,39,Female,Train\n"
+        + f"{name}12.wav,N,3.5,3.5,3.7,39,Female,Train\n"
+        + f"{name}13.wav,N,3.5,3.5,3.7,39,Female,Elsewhere\n",
+    )
+    tree.sound(*(f"Audios/{name}{number}.wav" for number in ("08", "09", "10", "11", "13")))
+    tree.text(f"Transcripts/{name}08.txt", "And so it goes.\n")
+    found, failed = tree.read("msp_podcast")
+    first, unclear, third = (found[f"msp_podcast_0001_00{number}"] for number in ("08", "09", "10"))
+    assert (first.emotion, first.original_label, first.text) == ("Contempt/Disgust", "C", "And so it goes.")
+    assert (first.split, first.speaker, first.gender) == ("test", "msp_podcast_30", "male")
+    assert first.extra == {"arousal": 2.2, "valence": 4.0, "dominance": 2.6, "official_split": "Test1"}
+    assert (unclear.emotion, unclear.speaker, unclear.gender, unclear.text) == (None, None, None, None)
+    assert (third.split, third.gender) == ("validation", "female")
+    assert failed == {
+        f"{name}11": "bad_label",
+        f"{name}12": "missing_sound",
+        "labels_consensus.csv:7": "bad_row",
+    }

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from emotionthinker import audio
+from emotionthinker.corpora import prepare, registry
+from emotionthinker.records import read_jsonl
+
+
+def row(number: int, sound: bytes | None, **more: Any) -> dict[str, Any]:
+    return {
+        "audio_id": f"a{number}",
+        "audio": {"bytes": sound, "path": f"{number}.wav"},
+        "transcription": "Leonardo painted a well-known fresco.",
+        "intonation": "Leonardo painted a well-**known** fresco.",
+        "description": "Known, as opposed to new.",
+        "possible_answers": ["It was he.", "It was known."],
+        "label": 1,
+        "gt_stress_indices": [4],
+        "metadata": {"gender": "male", "voice_name": "echo"},
+        **more,
+    }
+
+
+def test_sound_comes_out_of_the_tables(tree, speech: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wav = io.BytesIO()
+    soundfile.write(wav, speech(seconds=0.3), 16000, format="WAV")
+    sound = wav.getvalue()
+    (tree.root / "data").mkdir()
+    rows = [row(1, sound), row(2, sound), row(3, None), row(4, sound, transcription="")]
+    pq.write_table(pa.Table.from_pylist(rows), tree.root / "data" / "train_full-00000-of-00001.parquet")
+    pq.write_table(pa.Table.from_pylist(rows[1:2]), tree.root / "data" / "train_fine-00000-of-00001.parquet")
+    counts = prepare.prepare(registry.get("Stress-17K"), tree.root, tmp_path / "s.jsonl")
+    assert (counts["clips"], counts["failed"]) == (2, {"bad_row": 2})
+    first, second = read_jsonl(tmp_path / "s.jsonl")
+    assert (first.id, first.speaker, first.gender, first.split) == ("stress_17k_a1", "stress_17k_echo", "male", "train")
+    assert (first.extra["stressed_words"], first.extra["answer"]) == (["known"], 1)
+    assert (first.extra["fine"], second.extra["fine"]) == (False, True)
+    assert len(audio.load(str(first.audio))[0]) == 4800
