@@ -5,6 +5,7 @@ Silence and very short clips are not errors here: they are audio, and annotation
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker import embedded
 from emotionthinker.errors import AudioError
 
 if TYPE_CHECKING:
@@ -31,14 +33,17 @@ _UNKNOWN_FRAMES = 1 << 62
 def load(source: Source, *, max_seconds: float = MAX_SECONDS) -> tuple[Samples, int]:
     """Decode a sound file (WAV, FLAC, OGG, MP3, ... at any rate, any channel count).
 
-    Returns (float32 mono [n], 16000). Decoding goes block by block, so a file longer than `max_seconds` is refused
-    before it is held in memory. Raises `AudioError` of kind missing, undecodable, empty, not_finite or too_long.
+    `FILE.parquet#ROW` names sound inside a Parquet file (`embedded`). Returns (float32 mono [n], 16000). Decoding goes
+    block by block, so a file longer than `max_seconds` is refused before it is held in memory. Raises `AudioError` of
+    kind missing, undecodable, empty, not_finite or too_long.
     """
     import soundfile
 
     name = _name(source)
     if isinstance(source, (str, os.PathLike)) and not os.path.exists(source):
-        raise AudioError("missing", f"{name}: no such file; check the path")
+        if not embedded.is_reference(name):
+            raise AudioError("missing", f"{name}: no such file; check the path")
+        source = io.BytesIO(embedded.read(name)[0])
     try:
         with soundfile.SoundFile(source) as file:
             rate = int(file.samplerate)
