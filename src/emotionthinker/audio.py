@@ -5,6 +5,7 @@ Silence and very short clips are not errors here: they are audio, and annotation
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker import embedded
 from emotionthinker.errors import AudioError
 
 if TYPE_CHECKING:
@@ -35,15 +37,18 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS) -> tuple[Samples, 
 
     Returns (float32 mono [n], 16000). Decoding goes block by block, so a file longer than `max_seconds` is refused
     before it is held in memory. A path may name a part of a recording as a media fragment (W3C), and one channel,
-    counted from 1: `talk.opus#t=1.5,4.25&channel=2`. Raises `AudioError` of kind missing, undecodable, empty,
-    not_finite, too_long or (no such channel) wrong_shape.
+    counted from 1: `talk.opus#t=1.5,4.25&channel=2`; `FILE.parquet#ROW` names sound inside a Parquet file
+    (`embedded`). Raises `AudioError` of kind missing, undecodable, empty, not_finite, too_long or (no such channel)
+    wrong_shape.
     """
     import soundfile
 
     name = _name(source)
     part = fragment(source) if isinstance(source, (str, os.PathLike)) else None
     if part is not None and not os.path.exists(part.path):
-        raise AudioError("missing", f"{name}: no such file; check the path")
+        if not embedded.is_reference(name):
+            raise AudioError("missing", f"{name}: no such file; check the path")
+        source, part = io.BytesIO(embedded.read(name)[0]), None
     try:
         with soundfile.SoundFile(part.path if part else source) as file:
             rate = int(file.samplerate)

@@ -25,7 +25,7 @@ def _python(program: str) -> subprocess.CompletedProcess[str]:
     "module", ["emotionthinker", "emotionthinker.cli", "emotionthinker.rewards", "emotionthinker.records"]
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
-    heavy = "{'torch', 'transformers', 'trl', 'scipy', 'pandas', 'sklearn', 'onnxruntime'}"
+    heavy = "{'torch', 'transformers', 'trl', 'scipy', 'pandas', 'sklearn', 'onnxruntime', 'ray'}"
     found = _python(f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))")
     assert found.stdout.strip() == "[]"
 
@@ -63,6 +63,28 @@ def test_annotate_reports_failures_and_keeps_the_rest(
     failures = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == ["good.wav"]
     assert failures[0]["reason"] == "undecodable"
+
+
+def test_annotate_writes_shards_with_the_sound_inside(tmp_path: Path, speech: Callable[..., np.ndarray]) -> None:
+    import pyarrow.parquet as pq
+
+    (tmp_path / "clips").mkdir()
+    for name in ("a", "b", "c"):
+        soundfile.write(tmp_path / "clips" / f"{name}.wav", speech(seconds=0.5), 16000)
+    command = ["annotate", str(tmp_path / "clips"), "--out", str(tmp_path / "out"), "--no-transcribe"]
+    result = CliRunner().invoke(app, [*command, "--workers", "1", "--shard-rows", "2", "--embed-audio"])
+    assert result.exit_code == 0, result.output
+    sound = [pq.read_table(path)["audio"].to_pylist() for path in sorted((tmp_path / "out" / "shards").iterdir())]
+    assert [[cell["path"] for cell in cells] for cells in sound] == [["a.wav", "b.wav"], ["c.wav"]]
+    assert sound[1][0]["bytes"] == (tmp_path / "clips" / "c.wav").read_bytes()
+
+
+def test_annotate_knows_its_engines(tmp_path: Path) -> None:
+    from emotionthinker.errors import RecipeError
+
+    result = CliRunner().invoke(app, ["annotate", str(tmp_path), "--out", str(tmp_path / "out"), "--engine", "slurm"])
+    assert isinstance(result.exception, RecipeError)
+    assert "'slurm'; expected pool or ray" in str(result.exception)
 
 
 def test_the_plan_is_shown_without_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

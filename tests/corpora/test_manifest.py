@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emotionthinker.corpora import parquet
-from emotionthinker.corpora.manifest import BadRow, utterances
+from emotionthinker.corpora.manifest import BadRow, size, utterances
 from emotionthinker.errors import RecordError
 from emotionthinker.records import Utterance
 
@@ -76,6 +76,33 @@ def test_folders_and_files(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     found = list(utterances([tmp_path, tmp_path / "a" / "d.flac"]))
     assert [item.id for item in found] == ["a/c.mp3", "a/d.flac", "b.WAV", "d.flac"]
+
+
+def test_files_come_in_the_order_of_sorted_paths(tmp_path: Path) -> None:
+    for name in ("a/z.wav", "a b.wav", "a.wav", "a/b/c.wav", "a.b/c.wav", "A/c.wav", "a/B.wav", "b.wav", "a-1/c.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [Path(item.audio) for item in utterances([tmp_path]) if isinstance(item, Utterance)]
+    assert found == sorted(path.resolve() for path in tmp_path.rglob("*.wav"))
+    assert len(found) == 9
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_the_size_of_a_source_is_known_before_it_is_read(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    for name in ("clips/a.wav", "clips/b.flac", "c.wav"):
+        (tmp_path / name).touch()
+    manifest = write(tmp_path / f"m.{kind}", [{**ROW, "id": n} for n in range(5)])
+    assert size([manifest, tmp_path / "clips", tmp_path / "c.wav"]) == 8
+    assert len(list(utterances([manifest, tmp_path / "clips", tmp_path / "c.wav"]))) == 8
+
+
+def test_a_folder_of_shards_is_read_in_order(tmp_path: Path) -> None:
+    for shard in (1, 0):
+        rows = [Utterance(id=f"{shard}{n}", audio="/x.wav", split="train") for n in range(2)]
+        parquet.write(tmp_path / f"part-0000{shard}.parquet", rows)
+    assert [item.id for item in utterances([tmp_path])] == ["00", "01", "10", "11"]
+    assert size([tmp_path]) == 4
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +14,7 @@ import soundfile
 
 from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.prosody import corpus, workers
+from emotionthinker.prosody import batch, parts
 from emotionthinker.prosody.corpus import AnnotateRecipe, run
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Utterance, read_jsonl
@@ -78,8 +76,8 @@ def test_a_second_run_measures_nothing_and_a_changed_row_only_itself(
     run(recipe(clips), out, progress=False)
     before = (out / "utterances.jsonl").read_bytes()
     measured: list[str] = []
-    real = corpus.measure
-    monkeypatch.setattr(corpus, "measure", lambda task: (measured.append(task.id), real(task))[1])
+    real = batch._measure
+    monkeypatch.setattr(batch, "_measure", lambda row, *o: (measured.append(row["id"]), real(row, *o))[1])
     run(recipe(clips), out, progress=False)
     assert measured == ["broken", "missing"]
     assert (out / "utterances.jsonl").read_bytes() == before
@@ -109,7 +107,7 @@ def test_failed_rows_are_tried_again(clips: Path, tmp_path: Path, speech: Any) -
 def test_another_calibration_needs_no_measuring(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     run(recipe(clips), out, progress=False)
-    monkeypatch.setattr(corpus, "measure", lambda task: corpus.failure(task.id, None, "tried", ""))
+    monkeypatch.setattr(batch, "_measure", lambda row, *_: batch.failure(row["id"], None, "tried", ""))
     run(recipe(clips, calibration="fit", name="mine"), out, progress=False)
     thresholds = Calibration.load(out / "thresholds.json")
     assert thresholds.name == "mine"
@@ -122,42 +120,132 @@ def test_a_torn_last_line_is_measured_again(clips: Path, tmp_path: Path) -> None
     out = tmp_path / "out"
     run(recipe(clips), out, progress=False)
     before = (out / "utterances.jsonl").read_bytes()
-    store = out / "measured.jsonl"
+    store = out / "measured" / "part-00000.jsonl"
     store.write_bytes(store.read_bytes()[:-40])
     assert run(recipe(clips), out, progress=False)["resumed"] == 5
     assert (out / "utterances.jsonl").read_bytes() == before
 
 
-def test_kill_and_resume_loses_and_doubles_nothing(tmp_path: Path, speech: Any) -> None:
-    folder, out = tmp_path / "clips", tmp_path / "out"
+JOB = """
+import sys; from pathlib import Path; from emotionthinker.prosody import corpus, parts
+parts.ROWS = 16
+if __name__ == "__main__":
+    options = {"workers": 2, "transcribe": False, "shard_rows": int(sys.argv[3]), "embed_audio": int(sys.argv[3]) > 0}
+    corpus.run(corpus.AnnotateRecipe(source=[sys.argv[1]], **options), Path(sys.argv[2]), progress=False)
+"""
+
+
+def start(tmp_path: Path, folder: Path, out: Path, shard_rows: int) -> subprocess.Popen[bytes]:
+    """`run` over parts of 16 rows in another process."""
+    script = tmp_path / "job.py"
+    script.write_text(JOB)
+    return subprocess.Popen([sys.executable, str(script), str(folder), str(out), str(shard_rows)])
+
+
+def stored(out: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in (out / "measured").glob("*.jsonl"))
+
+
+@pytest.fixture
+def forty(tmp_path: Path, speech: Any) -> Path:
+    folder = tmp_path / "clips"
     folder.mkdir()
     for number in range(40):
         soundfile.write(folder / f"{number:02}.wav", speech(seconds=0.5, seed=number), RATE)
-    code = (
-        "import sys; from pathlib import Path; from emotionthinker.prosody.corpus import AnnotateRecipe, run\n"
-        "if __name__ == '__main__':\n"
-        "    recipe = AnnotateRecipe(source=[sys.argv[1]], workers=2, transcribe=False)\n"
-        "    run(recipe, Path(sys.argv[2]), progress=False)\n"
-    )
-    script = tmp_path / "job.py"
-    script.write_text(code)
-    command = [sys.executable, str(script), str(folder), str(out)]
-    process = subprocess.Popen(command)
-    store = out / "measured.jsonl"
-    while process.poll() is None and not (store.exists() and store.read_bytes().count(b"\n") >= 5):
+    return folder
+
+
+@pytest.mark.parametrize(("least", "shard_rows"), [(5, 0), (20, 16)])
+def test_kill_and_resume_loses_and_doubles_nothing(
+    least: int, shard_rows: int, forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the first part and in the second one."""
+    monkeypatch.setattr(parts, "ROWS", 16)
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    options = {"shard_rows": shard_rows, "embed_audio": shard_rows > 0}
+    process = start(tmp_path, forty, out, shard_rows)
+    while process.poll() is None and stored(out) < least:
         time.sleep(0.01)
     workers_of = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
     assert psutil.wait_procs(workers_of, timeout=60)[1] == []  # no orphan is left behind
-    done = store.read_bytes().count(b"\n")
-    assert done >= 5
-    counts = run(recipe(folder), out, progress=False)
+    done = stored(out)
+    assert least <= done < 40
+    counts = run(recipe(forty, **options), out, progress=False)
     assert counts["resumed"] == done
     assert counts["annotated"] == 40
     assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(40)]
-    assert run(recipe(folder), tmp_path / "fresh", progress=False)["annotated"] == 40
-    assert (out / "utterances.jsonl").read_bytes() == (tmp_path / "fresh" / "utterances.jsonl").read_bytes()
+    assert run(recipe(forty, **options), fresh, progress=False)["annotated"] == 40
+    assert (out / "utterances.jsonl").read_bytes() == (fresh / "utterances.jsonl").read_bytes()
+    assert tables(out) == tables(fresh)
+
+
+def tables(out: Path) -> dict[str, list[str]]:
+    """Ids of every Parquet file of a run."""
+    return {str(p.relative_to(out)): [u.id for u in parquet.read(p)] for p in sorted(out.rglob("*.parquet"))}
+
+
+def test_a_worker_killed_in_flight_loses_and_doubles_nothing(forty: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = start(tmp_path, forty, out, 0)
+    while process.poll() is None and stored(out) < 5:
+        time.sleep(0.01)
+    victim = next(c for c in psutil.Process(process.pid).children() if "spawn_main" in " ".join(c.cmdline()))
+    victim.kill()
+    assert process.wait() == 0
+    assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(40)]
+    assert (out / "failures.jsonl").read_bytes() == b""
+
+
+def test_shards_hold_the_rows_in_order_and_are_a_source_again(forty: Path, tmp_path: Path) -> None:
+    out, again = tmp_path / "out", tmp_path / "again"
+    run(recipe(forty, shard_rows=16, embed_audio=True), out, progress=False)
+    found = tables(out)
+    assert {name: len(rows) for name, rows in found.items()} == {
+        f"shards/part-0000{n}.parquet": 16 - n // 2 * 8 for n in range(3)
+    }
+    assert [id for rows in found.values() for id in rows] == ids(out / "utterances.jsonl")
+    for path in forty.iterdir():
+        path.unlink()
+    counts = run(recipe(out / "shards"), again, progress=False)
+    assert (counts["annotated"], counts["failed"]) == (40, 0)
+    before, after = (list(read_jsonl(folder / "utterances.jsonl")) for folder in (out, again))
+    assert [u.prosody for u in after] == [u.prosody for u in before]
+    assert after[17].audio == f"{out.resolve()}/shards/part-00001.parquet#1"
+
+
+def test_one_table_or_shards_but_not_both(clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(recipe(clips), out, progress=False)
+    run(recipe(clips, shard_rows=4), out, progress=False)
+    assert list(tables(out)) == ["shards/part-00000.parquet", "shards/part-00001.parquet"]
+    run(recipe(clips), out, progress=False)
+    assert list(tables(out)) == ["utterances.parquet"]
+    with pytest.raises(RecipeError, match="shard_rows"):
+        run(recipe(clips, embed_audio=True), out, progress=False)
+
+
+def test_a_source_that_shrank_leaves_no_row_behind(
+    forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "ROWS", 8)
+    out = tmp_path / "out"
+    run(recipe(forty), out, progress=False)
+    for number in (*range(3), *range(20, 40)):
+        (forty / f"{number:02}.wav").unlink()
+    counts = run(recipe(forty), out, progress=False)
+    assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(3, 20)]
+    assert (counts["resumed"], counts["measured"]) == (11, 6)  # three clips moved into each earlier part
+    assert stored(out) == 17
+
+
+def test_a_finished_part_is_not_read_again(forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "ROWS", 16)
+    out = tmp_path / "out"
+    run(recipe(forty), out, progress=False)
+    monkeypatch.setattr(parts.Part, "open", None)
+    assert run(recipe(forty), out, progress=False)["resumed"] == 40
 
 
 def test_sources_that_hold_nothing_are_refused(tmp_path: Path) -> None:
@@ -186,32 +274,6 @@ def test_an_unexpected_error_names_the_clip_and_the_rest_goes_on(
     counts = run(recipe(clips), tmp_path / "out", progress=False)
     assert (counts["annotated"], counts["failed"]) == (5, 4)
     assert "ZeroDivisionError" in (tmp_path / "out" / "failures.jsonl").read_text()
-
-
-def deadly(number: int) -> int:
-    """Work whose process dies at 3, as under a crash in native code."""
-    if number == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number * number
-
-
-def test_a_task_that_kills_its_process_is_named_and_the_rest_is_done() -> None:
-    results = dict(workers.run(deadly, range(12), 2))
-    assert results == {n: None if n == 3 else n * n for n in range(12)}
-
-
-def test_tasks_are_drawn_as_they_are_needed() -> None:
-    drawn = []
-
-    def source() -> Any:
-        for number in range(1000):
-            drawn.append(number)
-            yield number
-
-    results = workers.run(abs, source(), 2)
-    next(results)
-    assert len(drawn) < 50
-    results.close()
 
 
 def test_rows_keep_what_the_manifest_says(clips: Path, tmp_path: Path) -> None:

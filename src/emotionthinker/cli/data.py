@@ -21,16 +21,27 @@ def annotate(
     language: Annotated[str, typer.Option(help="Language of clips that name none.")] = "en",
     transcribe: Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")] = True,
     max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 3600,
+    engine: Annotated[str, typer.Option(help="`pool`: processes of this machine; `ray`: Ray Data.")] = "pool",
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster, such as `auto`; without it Ray starts here.")
+    ] = None,
+    shard_rows: Annotated[
+        int, typer.Option(help="Write shards/part-*.parquet of so many rows, not utterances.parquet.", min=0)
+    ] = 0,
+    embed_audio: Annotated[bool, typer.Option("--embed-audio", help="Shards hold the sound, not its path.")] = False,
 ) -> None:
     """Measure pitch, energy, rate, stress, intonation, speaker and words of speech (section 3.1).
 
-    Writes utterances.jsonl and .parquet, thresholds.json, summary.json and failures.jsonl; goes on after a stop.
-    Exit status 1 when a row failed.
+    Writes utterances.jsonl and .parquet (or shards/), thresholds.json, summary.json and failures.jsonl; goes on after
+    a stop, in constant memory. A folder of such shards is a source too. Exit status 1 when a row failed.
 
     Example: `emotionthinker annotate recordings/ more.flac --out runs/annotate`
     """
+    from emotionthinker.errors import RecipeError
     from emotionthinker.prosody import corpus
 
+    if engine not in ("pool", "ray"):
+        raise RecipeError(f"--engine is {engine!r}; expected pool or ray")
     recipe = corpus.AnnotateRecipe(
         source=source,
         calibration=calibration,
@@ -38,6 +49,10 @@ def annotate(
         language=language,
         transcribe=transcribe,
         max_seconds=max_seconds,
+        engine=engine,
+        ray_address=ray_address,
+        shard_rows=shard_rows,
+        embed_audio=embed_audio,
     )
     counts = corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))

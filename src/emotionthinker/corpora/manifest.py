@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from emotionthinker.corpora import labels, splits
+from emotionthinker import embedded
+from emotionthinker.corpora import ids, labels, splits
 from emotionthinker.errors import RecordError
 from emotionthinker.records import GENDERS, Utterance
 
@@ -43,23 +46,42 @@ def utterances(sources: Sequence[str | Path], language: str | None = None) -> It
     `language` is used where a row names none. Rows that cannot be read, or repeat an id, come as `BadRow`. Raises
     `RecordError` for a source that does not exist or is of no known kind.
     """
-    seen: set[str] = set()
-    for source in sources:
-        for item in _rows(Path(source), language):
-            if item.id in seen:
-                yield BadRow(item.id, RecordError(f"{source}: id {item.id!r} comes a second time; ids must be unique"))
-            else:
-                seen.add(item.id)
-                yield item
+    with contextlib.closing(ids.Seen()) as seen:
+        for source in sources:
+            for item in _rows(Path(source), language):
+                if seen.add(item.id):
+                    yield item
+                else:
+                    text = f"{source}: id {item.id!r} comes a second time; ids must be unique"
+                    yield BadRow(item.id, RecordError(text))
+
+
+def size(sources: Sequence[str | Path]) -> int:
+    """About how many rows `utterances` will yield, without reading them (a CSV field may hold line breaks)."""
+    return sum(_size(Path(source)) for source in sources)
+
+
+def _size(source: Path) -> int:
+    if source.is_dir():
+        return sum(1 for _ in _files(source, SOUND_FILES)) or sum(_size(path) for path in _files(source, {".parquet"}))
+    if not source.is_file() or source.suffix.lower() not in MANIFESTS:
+        return 1
+    if source.suffix.lower() == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return int(pq.read_metadata(source).num_rows)
+        except (pa.ArrowInvalid, OSError):
+            return 0
+    with open(source, "rb") as data:
+        lines = sum(block.count(b"\n") for block in iter(lambda: data.read(1 << 20), b""))
+    return lines - (source.suffix.lower() in {".csv", ".tsv"})
 
 
 def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:
     if source.is_dir():
-        files = sorted(p for p in source.rglob("*") if p.is_file() and p.suffix.lower() in SOUND_FILES)
-        if not files:
-            raise RecordError(f"{source}: no sound file in this folder; expected {' '.join(sorted(SOUND_FILES))}")
-        for path in files:
-            yield _from_file(path, path.relative_to(source), language)
+        yield from _from_folder(source, language)
     elif not source.exists():
         raise RecordError(f"{source}: no such file or folder")
     elif source.suffix.lower() in MANIFESTS:
@@ -70,6 +92,32 @@ def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:
         raise RecordError(
             f"{source}: neither sound ({' '.join(sorted(SOUND_FILES))}) nor manifest ({' '.join(sorted(MANIFESTS))})"
         )
+
+
+def _from_folder(folder: Path, language: str | None) -> Iterator[Utterance | BadRow]:
+    """The sound files below a folder, or, where there are none, its Parquet files (the shards of `annotate`)."""
+    empty = True
+    for path in _files(folder, SOUND_FILES):
+        empty = False
+        yield _from_file(path, path.relative_to(folder), language)
+    for path in _files(folder, {".parquet"}) if empty else ():
+        empty = False
+        yield from _from_manifest(path, language)
+    if empty:
+        expected = " ".join(sorted(SOUND_FILES))
+        raise RecordError(f"{folder}: no sound file in this folder; expected {expected} (or Parquet files)")
+
+
+def _files(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """Files below a folder in the order of sorted paths; one folder's names at a time are in memory."""
+    with os.scandir(folder) as entries:
+        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    for name, is_folder in found:
+        path = folder / name
+        if is_folder:
+            yield from _files(path, suffixes)
+        elif path.suffix.lower() in suffixes and path.is_file():
+            yield path
 
 
 def _from_file(path: Path, name: Path, language: str | None) -> Utterance:
@@ -177,15 +225,13 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
 
 def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        number = 0
-        for batch in pq.ParquetFile(path).iter_batches(1024):
-            for row in batch.to_pylist():
-                number += 1
-                if isinstance(row.get("extra"), str):
-                    row["extra"] = json.loads(row["extra"])
-                yield number, row
+        for number, row in enumerate(embedded.rows(path), 1):
+            if isinstance(row.get("extra"), str):
+                row["extra"] = json.loads(row["extra"])
+            if embedded.is_reference(str(row.get("audio"))):
+                row["audio_path"] = row.pop("audio")  # sound inside wins over the name of a file that may be elsewhere
+            yield number, row
     except (pa.ArrowInvalid, OSError) as error:
         raise RecordError(f"{path}: not a readable Parquet file: {error}") from error

@@ -12,25 +12,37 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from emotionthinker import embedded
+from emotionthinker.errors import AudioError
 from emotionthinker.records import Utterance
 
 _AS_JSON = ("extra", "trace")
 _BATCH = 1000
+_EMBEDDED_BATCH = 64
+"""Rows a row group with sound inside: what a reader of one clip has to decode."""
+_AUDIO_FEATURE = {"info": {"features": {"audio": {"_type": "Audio"}}}}
+"""Makes `datasets.load_dataset("parquet", ...)` see sound, not a struct."""
 
 
-def write(path: str | Path, utterances: Iterable[Utterance]) -> int:
-    """Write atomically; `extra` and `trace` as JSON text (`read` takes them back). Returns how many."""
+def write(
+    path: str | Path, utterances: Iterable[Utterance], *, embed: bool = False, metadata: dict[str, str] | None = None
+) -> int:
+    """Write atomically; `extra` and `trace` as JSON text (`read` takes them back). Returns how many.
+
+    `embed` puts the encoded sound itself into `audio`, as {bytes, path}; `metadata` goes into the file's footer.
+    Raises `AudioError` missing where a sound to embed is gone.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = Path(path)
     part = path.with_suffix(path.suffix + ".part")
-    schema = pa.schema(
-        [(n, pa.string() if n in _AS_JSON else _type(f.annotation)) for n, f in Utterance.model_fields.items()]
+    schema = _schema(embed).with_metadata(
+        {**(metadata or {}), **({"huggingface": json.dumps(_AUDIO_FEATURE)} if embed else {})}
     )
     count, source = 0, iter(utterances)
     with pq.ParquetWriter(part, schema) as out:
-        while batch := [_row(utterance) for utterance in islice(source, _BATCH)]:
+        while batch := [_row(utterance, embed) for utterance in islice(source, _EMBEDDED_BATCH if embed else _BATCH)]:
             out.write_table(pa.Table.from_pylist(batch, schema=schema))
             count += len(batch)
     part.replace(path)
@@ -38,22 +50,42 @@ def write(path: str | Path, utterances: Iterable[Utterance]) -> int:
 
 
 def read(path: str | Path) -> Iterator[Utterance]:
-    """Utterances of a file written by `write`."""
-    import pyarrow.parquet as pq
+    """Utterances of a file written by `write`; the `audio` of one with sound inside is `FILE.parquet#ROW`."""
+    path = Path(path)
+    for row in embedded.rows(path):
+        for field in _AS_JSON:
+            if isinstance(row.get(field), str):
+                row[field] = json.loads(row[field])
+        if embedded.is_reference(row["audio"] or ""):
+            row["audio"] = str(path.resolve().parent / row["audio"])
+        yield Utterance.model_validate(row)
 
-    for batch in pq.ParquetFile(path).iter_batches():
-        for row in batch.to_pylist():
-            for field in _AS_JSON:
-                if isinstance(row.get(field), str):
-                    row[field] = json.loads(row[field])
-            yield Utterance.model_validate(row)
+
+def _schema(embed: bool) -> Any:
+    import pyarrow as pa
+
+    sound = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    given = {**dict.fromkeys(_AS_JSON, pa.string()), **({"audio": sound} if embed else {})}
+    return pa.schema([(n, given.get(n) or _type(f.annotation)) for n, f in Utterance.model_fields.items()])
 
 
-def _row(utterance: Utterance) -> dict[str, Any]:
+def _row(utterance: Utterance, embed: bool) -> dict[str, Any]:
     row = utterance.model_dump(mode="json")
     for field in _AS_JSON:
         row[field] = None if row[field] is None else json.dumps(row[field], ensure_ascii=False)
+    if embed and utterance.audio is not None:
+        row["audio"] = _sound(utterance.audio)
     return row
+
+
+def _sound(name: str) -> dict[str, Any]:
+    if embedded.is_reference(name) and not Path(name).exists():
+        data, own = embedded.read(name)
+        return {"bytes": data, "path": own}
+    try:
+        return {"bytes": Path(name).read_bytes(), "path": Path(name).name}
+    except OSError as error:
+        raise AudioError("missing", f"{name}: cannot be embedded: {error.strerror}; check the path") from error
 
 
 def _type(annotation: Any) -> Any:

@@ -1,7 +1,8 @@
 """The `annotate` stage: a corpus of any size to annotated utterances, on all cores, safe against a kill at any time.
 
-Two passes. The first measures every clip and appends to `measured.jsonl`; the second puts the words to the numbers
-with one calibration and writes the results in the order of the source. So another calibration costs no measuring.
+Two passes. The first measures every clip and appends to the parts in `measured/`; the second puts the words to the
+numbers with one calibration and writes the results in the order of the source. So another calibration costs no
+measuring. Neither holds more than a few thousand rows in memory, however long the source is.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TextIO
 
 from pydantic import Field
 
-from emotionthinker import __version__, audio, runs
+from emotionthinker import __version__, audio, embedded, runs
 from emotionthinker.corpora import manifest, parquet
-from emotionthinker.errors import EmotionThinkerError, RecipeError, kind_of
-from emotionthinker.prosody import summary, workers
+from emotionthinker.errors import RecipeError, kind_of
+from emotionthinker.prosody import batch, parts, shards, summary, workers
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
-from emotionthinker.records import Prosody, Utterance, write_jsonl
+from emotionthinker.records import Prosody, Utterance
 
 FIT = "fit"
 
@@ -47,6 +50,14 @@ class AnnotateRecipe(Recipe):
     """Recognise the words of clips without a transcript."""
     max_seconds: float = Field(default=audio.MAX_SECONDS, gt=0)
     """Longer files are refused."""
+    engine: Literal["pool", "ray"] = "pool"
+    """Processes of this machine, or Ray Data on a cluster (extra `ray`; the nodes must see the same files)."""
+    ray_address: str | None = None
+    """A running Ray cluster (`auto`, `ray://HOST:PORT`); None starts one of `workers` processes on this machine."""
+    shard_rows: int = Field(default=0, ge=0)
+    """Rows of a Parquet shard in `shards/`; 0 writes one `utterances.parquet`."""
+    embed_audio: bool = False
+    """Shards hold the encoded sound itself ({bytes, path}), not its path."""
 
 
 class Task(NamedTuple):
@@ -54,8 +65,6 @@ class Task(NamedTuple):
 
     utterance: Utterance
     stamp: str
-    transcribe: bool
-    max_seconds: float
 
     @property
     def id(self) -> str:
@@ -65,39 +74,38 @@ class Task(NamedTuple):
 def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
     """Annotate `recipe.source` into `out`; returns counts rows, annotated, failed, measured, resumed, and seconds.
 
-    Writes `utterances.jsonl`, `utterances.parquet`, `thresholds.json`, `summary.json`, `failures.jsonl` and
-    `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
-    measured anew, failed
-    rows are tried again. Raises `RecordError` or `RecipeError` for a source or calibration that cannot be used.
+    Writes `utterances.jsonl`, `utterances.parquet` (or `shards/`), `thresholds.json`, `summary.json`, `failures.jsonl`
+    and `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
+    measured anew, failed rows are tried again. Raises `RecordError` or `RecipeError` for a source or calibration that
+    cannot be used.
     """
     started = time.monotonic()
+    if recipe.embed_audio and not recipe.shard_rows:
+        raise RecipeError("embed_audio puts sound into shards: set shard_rows too, for example --shard-rows 1000")
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
     job = runs.Run(out, "annotate", recipe.model_dump(mode="json"), list(recipe.source))
     job.begin()
-    stamps = {task.id: task.stamp for task in tasks(recipe) if isinstance(task, Task)}
-    if not stamps and not any(True for _ in tasks(recipe)):
+    measured = out / "measured"
+    measured.mkdir(exist_ok=True)
+    with open(out / "failures.jsonl.part", "w", encoding="utf-8") as failures:
+        first_pass = _Measuring(recipe, measured, failures)
+        first_pass.run(progress)
+    if not first_pass.rows:
         raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
-    measured = out / "measured.jsonl"
-    _drop_stale(measured, stamps)
-    with runs.JsonlStore(measured) as store, open(out / "failures.jsonl.part", "w", encoding="utf-8") as failures:
-        resumed = len(store)
-        failed = _measure(recipe, store, failures, len(stamps), progress)
     (out / "failures.jsonl.part").replace(out / "failures.jsonl")
-    places = _places(measured)
-    order = [id for id in stamps if id in places]
+    stored = partial(_stored, measured, first_pass.parts)
     if calibration is None:
-        calibration = _fitted(recipe, lambda: _stored(measured, order, places))
+        calibration = _fitted(recipe, stored)
     calibration.save(out / "thresholds.json")
-    write_jsonl(out / "utterances.jsonl", (_levelled(u, calibration) for u in _stored(measured, order, places)))
-    parquet.write(out / "utterances.parquet", (_levelled(u, calibration) for u in _stored(measured, order, places)))
+    annotated, tally = _write(recipe, out, measured, first_pass.parts, calibration)
     counts = {
-        "rows": len(order) + failed,
-        "annotated": len(order),
-        "failed": failed,
-        "measured": len(order) - resumed,
-        "resumed": resumed,
+        "rows": annotated + first_pass.failed,
+        "annotated": annotated,
+        "failed": first_pass.failed,
+        "measured": annotated - first_pass.resumed,
+        "resumed": first_pass.resumed,
     }
-    table = summary.summarise(out / "utterances.jsonl", out / "failures.jsonl", calibration.name)
+    table = tally.table(out / "failures.jsonl", calibration.name)
     seconds = round(time.monotonic() - started, 1)
     runs.write_json(out / "summary.json", {**counts, "seconds": seconds, **table})
     job.finish(counts=counts, metrics=table)
@@ -111,96 +119,74 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
             yield item
             continue
         try:
-            status = os.stat(audio.fragment(item.audio or "").path)
+            status = os.stat(audio.fragment(embedded.file_of(item.audio or "")).path)
             sound = f"{status.st_size}:{status.st_mtime_ns}"
         except OSError:
             sound = "missing"
         text = f"{__version__}|{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
-        stamp = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
-        yield Task(item, stamp, recipe.transcribe, recipe.max_seconds)
+        yield Task(item, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16])
 
 
-def measure(task: Task) -> dict[str, Any]:
-    """One row of `measured.jsonl`, or of the failures (`reason`, `message`). Runs in a worker process."""
-    from emotionthinker.prosody.annotator import annotate
+class _Measuring:
+    """First pass: every clip that is not stored goes to the engine, what comes back into its part or the failures."""
 
-    utterance = task.utterance
-    try:
-        heard = annotate(
-            utterance.audio or "",
-            id=utterance.id,
-            text=utterance.text,
-            gender=utterance.gender,
-            language=utterance.language,
-            calibration=None,
-            transcribe=task.transcribe,
-            max_seconds=task.max_seconds,
-        )
-    except EmotionThinkerError as error:
-        return failure(utterance.id, utterance.audio, kind_of(error), str(error))
-    except Exception as error:  # one clip must never stop a corpus; the side file names it
-        return failure(utterance.id, utterance.audio, kind_of(error), f"unexpected {error!r}; please report it")
-    return {
-        "id": utterance.id,
-        "stamp": task.stamp,
-        "utterance": utterance.model_copy(update={"prosody": heard.prosody, "text": heard.text}).model_dump(
-            mode="json"
-        ),
-    }
+    def __init__(self, recipe: AnnotateRecipe, folder: Path, failures: TextIO) -> None:
+        self.recipe, self.folder, self.failures = recipe, folder, failures
+        self.rows = self.parts = self.failed = self.resumed = 0
+        self.part_of: dict[str, parts.Part] = {}
+        """Id -> part, of the clips in flight."""
 
-
-def failure(id: str, path: str | None, reason: str, message: str) -> dict[str, Any]:
-    """A row of `failures.jsonl`."""
-    return {"id": id, "audio": path, "reason": reason, "message": message}
-
-
-def _measure(recipe: AnnotateRecipe, store: runs.JsonlStore, failures: Any, total: int, progress: bool) -> int:
-    """First pass over all clips not yet in the store; returns the number of failed rows."""
-    failed = 0
-
-    def refuse(row: dict[str, Any]) -> None:
-        nonlocal failed
-        failed += 1
-        failures.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-    def todo() -> Iterator[Task]:
-        for task in tasks(recipe):
-            if isinstance(task, manifest.BadRow):
-                refuse(failure(task.id, None, kind_of(task.error), str(task.error)))
-            elif task.id not in store:
-                yield task
-
-    with workers.progress_bar(total, len(store), show=progress) as advance:
-        for task, row in workers.run(measure, todo(), recipe.workers or os.cpu_count() or 1):
-            if row is None:
-                row = failure(task.id, task.utterance.audio, "WorkerDied", "the process that measured this clip died")
-            if "reason" in row:
-                refuse(row)
-            else:
-                store.append(row)
-            advance()
-    return failed
-
-
-def _drop_stale(path: Path, stamps: dict[str, str]) -> None:
-    """Rewrite the store without rows of another source, sound or setting (a torn last line is left to the store)."""
-    if not path.exists():
-        return
-    part, dropped = path.with_name(path.name + ".part"), 0
-    with open(path, encoding="utf-8") as lines, open(part, "w", encoding="utf-8") as kept:
-        for line in lines:
+    def run(self, progress: bool) -> None:
+        total = manifest.size(self.recipe.source) if progress else 0
+        with workers.progress_bar(total, show=progress) as self.advance:
             try:
-                row = json.loads(line) if line.endswith("\n") else {}
-            except json.JSONDecodeError:
-                row = {}
-            if row and stamps.get(row.get("id", "")) == row.get("stamp"):
-                kept.write(line)
-            else:
-                dropped += 1
-    if dropped:
-        part.replace(path)
-    else:
-        part.unlink()
+                for row, result in _engine(self.recipe)(self.todo()):
+                    self.take(batch.died(row) if result is None else result)
+            finally:
+                for part in self.part_of.values():
+                    part.abandon()
+        parts.drop_after(self.folder, self.parts)
+
+    def todo(self) -> Iterator[dict[str, Any]]:
+        """Clips to measure, part by part, as they are asked for."""
+        source = tasks(self.recipe)
+        while rows := list(islice(source, parts.ROWS)):
+            self.rows += len(rows)
+            for row in rows:
+                if isinstance(row, manifest.BadRow):
+                    self.refuse(batch.failure(row.id, None, kind_of(row.error), str(row.error)))
+            clips = {row.id: row for row in rows if isinstance(row, Task)}
+            part = parts.Part(self.folder, self.parts, {id: clip.stamp for id, clip in clips.items()})
+            self.parts += 1
+            missing = [] if part.finished else part.open()
+            self.resumed += len(clips) - len(missing)
+            self.advance(len(clips) - len(missing))
+            self.part_of |= dict.fromkeys(missing, part)
+            for id in missing:
+                yield clips[id].utterance.model_dump(mode="json", exclude_defaults=True)
+
+    def take(self, result: dict[str, Any]) -> None:
+        failed = batch.is_failure(result)
+        self.part_of.pop(result["id"]).add(result["id"], None if failed else result)
+        if failed:
+            self.refuse(result)
+        else:
+            self.advance(1)
+
+    def refuse(self, row: dict[str, Any]) -> None:
+        self.failed += 1
+        self.failures.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self.advance(1)
+
+
+def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Iterator[Any]]:
+    """What maps `annotate_batch` over rows and yields (row, result or None for one that kills its process)."""
+    work = partial(batch.annotate_batch, transcribe=recipe.transcribe, max_seconds=recipe.max_seconds)
+    if recipe.engine == "ray":
+        from emotionthinker.prosody import ray_engine
+
+        return lambda rows: ray_engine.run_batches(work, rows, recipe.workers, recipe.ray_address)
+    return lambda rows: workers.run_batches(work, rows, recipe.workers or os.cpu_count() or 1)
 
 
 def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -> Calibration:
@@ -217,21 +203,49 @@ def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -
     )
 
 
-def _places(path: Path) -> dict[str, int]:
-    """Byte offset of each row, so that results come in the order of the source without holding them in memory."""
-    places, offset = {}, 0
-    with open(path, "rb") as lines:
-        for line in lines:
-            places[json.loads(line)["id"]] = offset
-            offset += len(line)
-    return places
+def _write(
+    recipe: AnnotateRecipe, out: Path, measured: Path, count: int, calibration: Calibration
+) -> tuple[int, summary.Tally]:
+    """Second pass: the results with their words; returns the number of rows and what they are."""
+    tally, rows = summary.Tally(), 0
+    part = out / "utterances.jsonl.part"
+
+    def written() -> Iterator[Utterance]:
+        nonlocal rows
+        with open(part, "w", encoding="utf-8") as lines:
+            for utterance in _stored(measured, count):
+                levelled = _levelled(utterance, calibration)
+                lines.write(levelled.model_dump_json() + "\n")
+                tally.add(levelled)
+                rows += 1
+                yield levelled
+
+    if recipe.shard_rows:
+        for _ in written():
+            pass
+        settings = f"{calibration.model_dump_json()}|{recipe.embed_audio}"
+        shards.write(
+            out / "shards",
+            partial(parts.lines, measured, count),
+            lambda line: _levelled(_utterance(line), calibration),
+            rows=recipe.shard_rows,
+            embed=recipe.embed_audio,
+            settings=settings,
+        )
+        (out / "utterances.parquet").unlink(missing_ok=True)
+    else:
+        parquet.write(out / "utterances.parquet", written())
+        shards.drop_after(out / "shards", 0)
+    part.replace(out / "utterances.jsonl")
+    return rows, tally
 
 
-def _stored(path: Path, order: list[str], places: dict[str, int]) -> Iterator[Utterance]:
-    with open(path, "rb") as lines:
-        for id in order:
-            lines.seek(places[id])
-            yield Utterance.model_validate(json.loads(lines.readline())["utterance"])
+def _stored(folder: Path, count: int) -> Iterator[Utterance]:
+    return map(_utterance, parts.lines(folder, count))
+
+
+def _utterance(line: bytes) -> Utterance:
+    return Utterance.model_validate(json.loads(line)["utterance"])
 
 
 def _levelled(utterance: Utterance, calibration: Calibration) -> Utterance:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from emotionthinker.records import Prosody, read_jsonl
+from emotionthinker.records import Prosody, Utterance
 
 _WORDS = {
     "pitch": ("pitch", "level"),
@@ -25,32 +25,38 @@ _WORDS = {
 _REASONED = ("pitch", "energy", "rate", "stress", "intonation", "speaker", "transcript")
 
 
-def summarise(utterances: str | Path, failures: str | Path, calibration: str) -> dict[str, Any]:
+class Tally:
     """Hours, distribution of every word for each dataset and over all, reasons of missing values, failures by kind."""
-    words: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    reasons: dict[str, Counter[str]] = defaultdict(Counter)
-    seconds = 0.0
-    for utterance in read_jsonl(utterances):
+
+    def __init__(self) -> None:
+        self.words: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+        self.reasons: dict[str, Counter[str]] = defaultdict(Counter)
+        self.seconds = 0.0
+
+    def add(self, utterance: Utterance) -> None:
         prosody = utterance.prosody
         if prosody is None:
-            continue
-        seconds += prosody.duration_s
+            return
+        self.seconds += prosody.duration_s
         for dataset in ("all", utterance.dataset or "(no dataset)"):
             for name, value in _values(prosody, utterance.emotion):
-                words[dataset][name][value] += 1
+                self.words[dataset][name][value] += 1
         for group in _REASONED:
             reason = getattr(prosody, group).reason
             if reason:
-                reasons[group][reason] += 1
-    with open(failures, encoding="utf-8") as lines:
-        failed = Counter(json.loads(line)["reason"] for line in lines)
-    return {
-        "audio_seconds": round(seconds, 2),
-        "calibration": calibration,
-        "failures": dict(failed),
-        "missing": {group: dict(counts.most_common()) for group, counts in reasons.items()},
-        "words": {d: {n: dict(c.most_common()) for n, c in names.items()} for d, names in words.items()},
-    }
+                self.reasons[group][reason] += 1
+
+    def table(self, failures: str | Path, calibration: str) -> dict[str, Any]:
+        """As it goes into `summary.json`; `failures` is the JSONL file of the rows that failed."""
+        with open(failures, encoding="utf-8") as lines:
+            failed = Counter(json.loads(line)["reason"] for line in lines)
+        return {
+            "audio_seconds": round(self.seconds, 2),
+            "calibration": calibration,
+            "failures": dict(failed),
+            "missing": {group: dict(counts.most_common()) for group, counts in self.reasons.items()},
+            "words": {d: {n: dict(c.most_common()) for n, c in names.items()} for d, names in self.words.items()},
+        }
 
 
 def _values(prosody: Prosody, emotion: str | None) -> list[tuple[str, str]]:

@@ -6,70 +6,111 @@ import contextlib
 import multiprocessing
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_AHEAD = 4
-"""Tasks in flight for each worker: enough to keep them busy, few enough to keep memory flat."""
+BATCH = 4
+"""Clips a task: handing over a task costs about a millisecond, and at the end the others wait for one task at most."""
+_AHEAD = 2
+"""Tasks in the hands of a process: one it works on, one that waits; few enough to keep memory flat."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def run(work: Callable[[T], R], tasks: Iterable[T], workers: int) -> Iterator[tuple[T, R | None]]:
     """(task, result) as they get ready; the result is None for a task whose process died twice, the second time alone.
 
-    `work` must be importable (processes are spawned) and must not raise. One worker runs in this process.
+    `work` must be importable (processes are spawned) and must not raise. One worker runs in this process. Tasks are
+    drawn as they are needed; the process that died is replaced and the others go on.
     """
+    waiting = iter(tasks)
     if workers == 1:
-        for task in tasks:
+        for task in waiting:
             yield task, work(task)
         return
-    waiting = iter(tasks)
-    suspects: list[T] = []
-    while True:
-        lost = yield from _until_broken(work, waiting, workers)
-        suspects += lost
-        if not lost:
-            break
-    for task in suspects:
-        lost = yield from _until_broken(work, iter([task]), 1)
-        if lost:
-            yield task, None
-
-
-def _until_broken(work: Callable[[T], R], tasks: Iterator[T], workers: int) -> Any:
-    """Run tasks in a fresh pool until they end or a process dies; returns the tasks that were in flight then."""
-    lost: list[T] = []
-    spawn = multiprocessing.get_context("spawn")
-    with _single_threaded(), ProcessPoolExecutor(workers, mp_context=spawn, initializer=_die_with_parent) as pool:
-        flying: dict[Future[R], T] = {}
-        more = True
-        while (more and not lost) or flying:
-            if more and not lost:
-                room = workers * _AHEAD - len(flying)
-                fresh = list(islice(tasks, room))
-                more = len(fresh) == room
-                for number, task in enumerate(fresh):
-                    try:
-                        flying[pool.submit(work, task)] = task
-                    except BrokenProcessPool:
-                        lost += fresh[number:]
-                        break
-            done, _ = wait(flying, return_when=FIRST_COMPLETED) if flying else (set(), None)
+    with _single_threaded(), contextlib.ExitStack() as stack:
+        team: list[_Worker[T, R]] = [_Worker(work) for _ in range(workers)]
+        for worker in team:
+            stack.callback(worker.stop)
+        flying: dict[Future[R], _Worker[T, R]] = {}
+        while True:
+            for worker in team:
+                flying |= dict.fromkeys(worker.fill(waiting), worker)
+            if not flying:
+                return
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
             for future in done:
-                task = flying.pop(future)
-                try:
-                    result = future.result()
-                except BrokenProcessPool:
-                    lost.append(task)
-                else:
-                    yield task, result
-    return lost
+                yield from flying.pop(future).finish(future)
+
+
+def run_batches(work: Callable[[list[T]], list[R]], rows: Iterable[T], workers: int) -> Iterator[tuple[T, R | None]]:
+    """(row, result) of `work` over batches of rows; the result is None for the one row that kills its process."""
+    source = iter(rows)
+    batches = iter(lambda: list(islice(source, BATCH)), [])
+    for batch, results in run(work, batches, workers):
+        if results is not None:
+            yield from zip(batch, results, strict=True)
+        elif len(batch) == 1:
+            yield batch[0], None
+        else:
+            for (row,), result in run(work, [[row] for row in batch], 2):
+                yield row, None if result is None else result[0]
+
+
+class _Worker(Generic[T, R]):
+    """One process and the tasks in its hands, so that a death is laid on those alone."""
+
+    def __init__(self, work: Callable[[T], R]) -> None:
+        self.work = work
+        self.tasks: dict[Future[R], T] = {}
+        self.suspects: deque[T] = deque()
+        self.alone: Future[R] | None = None
+        self.start()
+
+    def start(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_die_with_parent)
+
+    def stop(self) -> None:
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def fill(self, waiting: Iterator[T]) -> list[Future[R]]:
+        """Hand over tasks: suspects of a death one at a time, else `_AHEAD` of those that wait."""
+        if self.suspects:
+            if self.tasks:
+                return []
+            task = self.suspects.popleft()
+            self.alone = self.submit(task)
+            return [self.alone]
+        return [self.submit(task) for task in islice(waiting, _AHEAD - len(self.tasks))]
+
+    def submit(self, task: T) -> Future[R]:
+        """A process may die between two tasks; it is replaced, and what it held comes back as broken."""
+        try:
+            future = self.pool.submit(self.work, task)
+        except BrokenProcessPool:
+            self.stop()
+            self.start()
+            future = self.pool.submit(self.work, task)
+        self.tasks[future] = task
+        return future
+
+    def finish(self, future: Future[R]) -> list[tuple[T, R | None]]:
+        """The (task, result) of a future that is done; none yet when the task has to be tried again."""
+        task = self.tasks.pop(future)
+        try:
+            return [(task, future.result())]
+        except BrokenProcessPool:
+            if future is self.alone:
+                return [(task, None)]
+            self.suspects.append(task)
+            return []
 
 
 def _die_with_parent() -> None:
@@ -100,10 +141,10 @@ def _single_threaded() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress_bar(total: int, done: int, *, show: bool, name: str = "annotate") -> Iterator[Callable[[], None]]:
-    """A rich bar on standard error; yields what to call after each task."""
+def progress_bar(total: int, done: int = 0, *, show: bool, name: str = "annotate") -> Iterator[Callable[..., None]]:
+    """A rich bar on standard error; yields what to call with the number of rows that got done (1 where none is given)."""
     if not show:
-        yield lambda: None
+        yield lambda rows=1: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -111,4 +152,4 @@ def progress_bar(total: int, done: int, *, show: bool, name: str = "annotate") -
     columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task(name, total=total, completed=done)
-        yield lambda: progress.advance(bar)
+        yield lambda rows=1: progress.advance(bar, rows)

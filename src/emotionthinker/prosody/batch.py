@@ -1,0 +1,58 @@
+"""One pure batch function: rows of clips in, rows of measurements or typed failures out; any engine can map it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emotionthinker import audio
+from emotionthinker.errors import EmotionThinkerError, kind_of
+from emotionthinker.records import Utterance
+
+
+def annotate_batch(
+    rows: list[dict[str, Any]], *, transcribe: bool = True, max_seconds: float = audio.MAX_SECONDS
+) -> list[dict[str, Any]]:
+    """Measure clips given as fields of an `Utterance` (`id`, `audio`, and `text`, `gender`, `language` where known).
+
+    Returns as many rows in the same order: the utterance with `prosody` (levels not set) and `text`, or a `failure`.
+    Never raises for a clip, keeps no state but the loaded models, and so may run in any process, any number of times.
+    """
+    return [_measure(row, transcribe, max_seconds) for row in rows]
+
+
+def failure(id: str, path: str | None, reason: str, message: str) -> dict[str, Any]:
+    """A row of `failures.jsonl`."""
+    return {"id": id, "audio": path, "reason": reason, "message": message}
+
+
+def died(row: dict[str, Any]) -> dict[str, Any]:
+    """The failure of a clip that kills the process that measures it."""
+    return failure(row["id"], row.get("audio"), "WorkerDied", "the process that measured this clip died, twice")
+
+
+def is_failure(row: dict[str, Any]) -> bool:
+    """True for a `failure`, false for a measured utterance."""
+    return "reason" in row
+
+
+def _measure(row: dict[str, Any], transcribe: bool, max_seconds: float) -> dict[str, Any]:
+    from emotionthinker.prosody.annotator import annotate
+
+    try:
+        utterance = Utterance.model_validate(row)
+        heard = annotate(
+            utterance.audio or "",
+            id=utterance.id,
+            text=utterance.text,
+            gender=utterance.gender,
+            language=utterance.language,
+            calibration=None,
+            transcribe=transcribe,
+            max_seconds=max_seconds,
+        )
+    except EmotionThinkerError as error:
+        return failure(str(row.get("id")), row.get("audio"), kind_of(error), str(error))
+    except Exception as error:  # one clip must never stop a corpus; the side file names it
+        message = f"unexpected {error!r}; please report it"
+        return failure(str(row.get("id")), row.get("audio"), kind_of(error), message)
+    return utterance.model_copy(update={"prosody": heard.prosody, "text": heard.text}).model_dump(mode="json")

@@ -1,0 +1,142 @@
+"""What is measured already, in files of a few thousand rows of the source each: memory stays flat, a kill costs little.
+
+`part-00000.jsonl` holds the measured rows 0.. of the source, `part-00000.done` the digest of all rows it stands for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from emotionthinker.errors import RecordError
+from emotionthinker.runs import JsonlStore, write_json
+
+ROWS = 4096
+"""Rows of the source a part; the only rows whose ids are in memory."""
+
+
+def path_of(folder: Path, number: int) -> Path:
+    return folder / f"part-{number:05}.jsonl"
+
+
+def lines(folder: Path, count: int) -> Iterator[bytes]:
+    """The stored lines of the first `count` parts, in the order of the source."""
+    for number in range(count):
+        with open(path_of(folder, number), "rb") as stored:
+            yield from stored
+
+
+def drop_after(folder: Path, count: int) -> None:
+    """Remove parts that an earlier, longer source left."""
+    for path in folder.glob("part-*.*"):
+        number = path.name.removeprefix("part-").partition(".")[0]
+        if number.isdigit() and int(number) >= count:
+            path.unlink()
+
+
+class Part:
+    """One part while it is measured: `stamps` (id -> stamp, in the order of the source) says what belongs into it.
+
+    Rows whose stamp is another are dropped. Raises `RecordError` for a file that is broken but at its end.
+    """
+
+    def __init__(self, folder: Path, number: int, stamps: dict[str, str]) -> None:
+        self.path, self.stamps = path_of(folder, number), stamps
+        self.marker = self.path.with_suffix(".done")
+        text = "\n".join(f"{id}\t{stamp}" for id, stamp in stamps.items())
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        self.missing = 0
+        self.store: JsonlStore | None = None
+
+    @property
+    def finished(self) -> bool:
+        """True when every row is stored, in order, and the file need not be looked at."""
+        if not (self.marker.is_file() and self.path.is_file()):
+            return False
+        try:
+            done = json.loads(self.marker.read_text(encoding="utf-8"))
+        except json.JSONDecodeError:
+            return False
+        whole = {"digest": self.digest, "rows": len(self.stamps), "bytes": self.path.stat().st_size}
+        return bool(done == whole)
+
+    def open(self) -> list[str]:
+        """Take up what is stored; returns the ids that are still to be measured."""
+        self.marker.unlink(missing_ok=True)
+        _drop_stale(self.path, self.stamps)
+        self.store = JsonlStore(self.path)
+        todo = [id for id in self.stamps if id not in self.store]
+        self.missing = len(todo)
+        return todo
+
+    def add(self, id: str, utterance: dict[str, Any] | None) -> None:
+        """Store the measured row, or None for one that failed; the last one closes the part."""
+        assert self.store is not None
+        if utterance is not None:
+            self.store.append({"id": id, "stamp": self.stamps[id], "utterance": utterance})
+        self.missing -= 1
+        if not self.missing:
+            self.close()
+
+    def close(self) -> None:
+        """Put the rows in the order of the source and mark the part."""
+        assert self.store is not None
+        self.store.close()
+        rows = len(self.store)
+        self.store = None
+        _sort(self.path, list(self.stamps))
+        write_json(self.marker, {"digest": self.digest, "rows": rows, "bytes": self.path.stat().st_size})
+
+    def abandon(self) -> None:
+        """Let go of the file; what is stored stays."""
+        if self.store is not None:
+            self.store.close()
+
+
+def _drop_stale(path: Path, stamps: dict[str, str]) -> None:
+    """Rewrite the store without rows of another source, sound or setting, and without a second row of an id.
+
+    A torn last line is left to the store.
+    """
+    if not path.exists():
+        return
+    part, dropped, kept = path.with_name(path.name + ".part"), 0, set[str]()
+    with open(path, encoding="utf-8") as stored, open(part, "w", encoding="utf-8") as good:
+        for line in stored:
+            try:
+                row = json.loads(line) if line.endswith("\n") else {}
+            except json.JSONDecodeError:
+                row = {}
+            id = row.get("id", "")
+            if row and id not in kept and stamps.get(id) == row.get("stamp"):
+                good.write(line)
+                kept.add(id)
+            else:
+                dropped += 1
+    if dropped:
+        part.replace(path)
+    else:
+        part.unlink()
+
+
+def _sort(path: Path, order: list[str]) -> None:
+    """Rewrite the lines in the order of ids, unless they are in it."""
+    places, offset = dict[str, int](), 0
+    with open(path, "rb") as stored:
+        for line in stored:
+            places[json.loads(line)["id"]] = offset
+            offset += len(line)
+        wanted = [id for id in order if id in places]
+        if len(wanted) != len(places):
+            raise RecordError(f"{path}: holds rows of another source; delete it, they will be measured again")
+        if wanted == list(places):
+            return
+        part = path.with_name(path.name + ".part")
+        with open(part, "wb") as out:
+            for id in wanted:
+                stored.seek(places[id])
+                out.write(stored.readline())
+    part.replace(path)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotionthinker.errors import RecordError
+from emotionthinker.prosody import parts
+
+STAMPS = {f"u{n}": f"s{n}" for n in range(5)}
+
+
+def fill(folder: Path, ids: list[str], stamps: dict[str, str] = STAMPS) -> parts.Part:
+    part = parts.Part(folder, 0, stamps)
+    part.open()
+    for id in ids:
+        part.add(id, {"id": id})
+    return part
+
+
+def stored(folder: Path) -> list[str]:
+    return [json.loads(line)["id"] for line in parts.lines(folder, 1)]
+
+
+@given(st.permutations(list(STAMPS)), st.integers(0, 5))
+def test_whatever_the_order_and_the_stop_nothing_is_lost_or_doubled(order: list[str], stop: int) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        first = fill(folder, order[:stop])
+        first.abandon()
+        second = parts.Part(folder, 0, STAMPS)
+        assert second.finished == (stop == 5)
+        missing = second.open()
+        assert missing == [id for id in STAMPS if id not in order[:stop]]
+        for id in reversed(missing):
+            second.add(id, {"id": id})
+        if not missing:
+            second.close()
+        assert stored(folder) == list(STAMPS)
+        assert parts.Part(folder, 0, STAMPS).finished
+
+
+def test_a_part_with_a_failed_row_is_open_to_another_try(tmp_path: Path) -> None:
+    part = fill(tmp_path, ["u0", "u1", "u2", "u3"])
+    part.add("u4", None)
+    again = parts.Part(tmp_path, 0, STAMPS)
+    assert not again.finished
+    assert again.open() == ["u4"]
+
+
+def test_rows_with_another_stamp_and_second_rows_are_dropped(tmp_path: Path) -> None:
+    fill(tmp_path, list(STAMPS))
+    path = parts.path_of(tmp_path, 0)
+    path.write_bytes(path.read_bytes() + path.read_bytes().splitlines(keepends=True)[0])
+    changed = parts.Part(tmp_path, 0, {**STAMPS, "u2": "new"})
+    assert not changed.finished
+    assert changed.open() == ["u2"]
+    changed.abandon()
+    assert stored(tmp_path) == ["u0", "u1", "u3", "u4"]
+
+
+def test_a_marker_over_a_file_that_was_cut_is_not_believed(tmp_path: Path) -> None:
+    fill(tmp_path, list(STAMPS))
+    path = parts.path_of(tmp_path, 0)
+    path.write_bytes(path.read_bytes()[:-9])
+    part = parts.Part(tmp_path, 0, STAMPS)
+    assert not part.finished
+    assert part.open() == ["u4"]
+
+
+def test_a_broken_line_in_the_middle_is_measured_again(tmp_path: Path) -> None:
+    fill(tmp_path, list(STAMPS))
+    path = parts.path_of(tmp_path, 0)
+    path.write_bytes(path.read_bytes().replace(b'"u1", "stamp"', b'"u1" "stamp"'))
+    assert parts.Part(tmp_path, 0, STAMPS).open() == ["u1"]
+
+
+def test_rows_of_strangers_are_no_part_of_the_order(tmp_path: Path) -> None:
+    fill(tmp_path, list(STAMPS))
+    with pytest.raises(RecordError, match="another source"):
+        parts._sort(parts.path_of(tmp_path, 0), ["u0", "u1"])
+
+
+def test_parts_of_a_longer_source_go(tmp_path: Path) -> None:
+    for number in range(3):
+        parts.path_of(tmp_path, number).touch()
+    parts.drop_after(tmp_path, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["part-00000.jsonl"]

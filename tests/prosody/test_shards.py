@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emotionthinker.corpora import parquet
+from emotionthinker.prosody import shards
+from emotionthinker.records import Utterance
+
+
+def write(folder: Path, count: int, **options: Any) -> int:
+    def lines() -> Iterator[bytes]:
+        return (json.dumps({"id": f"u{n}"}).encode() + b"\n" for n in range(count))
+
+    return shards.write(folder, lines, Utterance.model_validate_json, **{"rows": 4, **options})
+
+
+def ids(folder: Path) -> list[list[str]]:
+    return [[u.id for u in parquet.read(path)] for path in sorted(folder.glob("*.parquet"))]
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (3, [3]), (4, [4]), (9, [4, 4, 1])])
+def test_every_row_is_in_one_shard(count: int, sizes: list[int], tmp_path: Path) -> None:
+    assert write(tmp_path, count) == len(sizes)
+    found = ids(tmp_path)
+    assert [len(shard) for shard in found] == sizes
+    assert [id for shard in found for id in shard] == [f"u{n}" for n in range(count)]
+
+
+def test_shards_that_are_right_stay_and_others_are_written_again(tmp_path: Path) -> None:
+    write(tmp_path, 12)
+    (tmp_path / "part-00001.parquet").write_bytes(b"torn")
+    (tmp_path / "part-00002.parquet.part").write_bytes(b"torn")
+    before = {path: path.stat().st_ino for path in tmp_path.glob("*.parquet")}
+    write(tmp_path, 9)
+    changed = [path.name for path in sorted(tmp_path.glob("*.parquet")) if path.stat().st_ino != before[path]]
+    assert changed == ["part-00001.parquet", "part-00002.parquet"]
+    assert [id for shard in ids(tmp_path) for id in shard] == [f"u{n}" for n in range(9)]
+    write(tmp_path, 9, settings="another calibration")
+    assert all(path.stat().st_ino != before[path] for path in tmp_path.glob("part-00000.parquet"))
+
+
+def test_shards_of_an_earlier_longer_run_go(tmp_path: Path) -> None:
+    write(tmp_path, 9)
+    assert write(tmp_path, 5) == 2
+    assert ids(tmp_path) == [["u0", "u1", "u2", "u3"], ["u4"]]
