@@ -28,11 +28,12 @@ _UNKNOWN_FRAMES = 1 << 62
 """libsndfile reports about 2^63 frames for a file whose header was written before its end was known."""
 
 
-def load(source: Source, *, max_seconds: float = MAX_SECONDS) -> tuple[Samples, int]:
+def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = False) -> tuple[Samples, int]:
     """Decode a sound file (WAV, FLAC, OGG, MP3, ... at any rate, any channel count).
 
-    Returns (float32 mono [n], 16000). Decoding goes block by block, so a file longer than `max_seconds` is refused
-    before it is held in memory. Raises `AudioError` of kind missing, undecodable, empty, not_finite or too_long.
+    Returns (float32 mono [n], 16000), or the rate of the file where `native`. Decoding goes block by block, so a file
+    longer than `max_seconds` is refused before it is held in memory. Raises `AudioError` of kind missing, undecodable,
+    empty, not_finite or too_long.
     """
     import soundfile
 
@@ -42,7 +43,8 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS) -> tuple[Samples, 
     try:
         with soundfile.SoundFile(source) as file:
             rate = int(file.samplerate)
-            return _resample(_blocks(file, name, max_seconds), rate, name), SAMPLE_RATE
+            target = rate if native else SAMPLE_RATE
+            return _resample(_blocks(file, name, max_seconds), rate, name, target), target
     except (soundfile.SoundFileError, TypeError, OSError) as error:
         raise AudioError(
             "undecodable",
@@ -87,14 +89,14 @@ def _blocks(file: soundfile.SoundFile, name: str, max_seconds: float) -> Iterato
         yield mono
 
 
-def _resample(blocks: Iterator[Samples], rate: int, name: str) -> Samples:
-    """Mono blocks at `rate` to one array at 16 kHz."""
-    if rate == SAMPLE_RATE:
+def _resample(blocks: Iterator[Samples], rate: int, name: str, target: int = SAMPLE_RATE) -> Samples:
+    """Mono blocks at `rate` to one array at `target` Hz."""
+    if rate == target:
         parts = list(blocks)
     else:
         import soxr
 
-        stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        stream = soxr.ResampleStream(rate, target, 1, dtype="float32")
         parts = [stream.resample_chunk(block) for block in blocks]
         parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
