@@ -68,6 +68,14 @@ def test_resampling_keeps_time() -> None:
     assert np.argmax(np.abs(audio.check(click, 48000))) == pytest.approx(8000, abs=1)
 
 
+def test_native_keeps_the_rate_of_the_file(tmp_path: Path) -> None:
+    tone = np.sin(2 * np.pi * 10_000 * np.arange(48_000) / 48_000).astype(np.float32)
+    soundfile.write(tmp_path / "t.wav", np.stack([tone, tone], 1) / 2, 48_000, subtype="FLOAT")
+    samples, rate = audio.load(tmp_path / "t.wav", native=True)
+    assert rate == 48_000
+    np.testing.assert_allclose(samples, tone / 2, atol=1e-6)
+
+
 def test_open_file_is_accepted() -> None:
     buffer = io.BytesIO()
     soundfile.write(buffer, tone(0.1, 16000), 16000, format="WAV")

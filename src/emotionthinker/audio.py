@@ -32,14 +32,14 @@ _UNKNOWN_FRAMES = 1 << 62
 """libsndfile reports about 2^63 frames for a file whose header was written before its end was known."""
 
 
-def load(source: Source, *, max_seconds: float = MAX_SECONDS) -> tuple[Samples, int]:
+def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = False) -> tuple[Samples, int]:
     """Decode a sound file (WAV, FLAC, OGG, MP3, ... at any rate, any channel count).
 
-    Returns (float32 mono [n], 16000). Decoding goes block by block, so a file longer than `max_seconds` is refused
-    before it is held in memory. A path may name a part of a recording as a media fragment (W3C), and one channel,
-    counted from 1: `talk.opus#t=1.5,4.25&channel=2`; `FILE.parquet#ROW` names sound inside a Parquet file
-    (`embedded`). Raises `AudioError` of kind missing, undecodable, empty, not_finite, too_long or (no such channel)
-    wrong_shape.
+    Returns (float32 mono [n], 16000), or the rate of the file where `native`. Decoding goes block by block, so a file
+    longer than `max_seconds` is refused before it is held in memory. A path may name a part of a recording as a media
+    fragment (W3C), and one channel, counted from 1: `talk.opus#t=1.5,4.25&channel=2`; `FILE.parquet#ROW` names sound
+    inside a Parquet file (`embedded`). Raises `AudioError` of kind missing, undecodable, empty, not_finite, too_long or
+    (no such channel) wrong_shape.
     """
     import soundfile
 
@@ -52,7 +52,8 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS) -> tuple[Samples, 
     try:
         with soundfile.SoundFile(part.path if part else source) as file:
             rate = int(file.samplerate)
-            return _resample(_blocks(file, name, part, max_seconds), rate, name), SAMPLE_RATE
+            target = rate if native else SAMPLE_RATE
+            return _resample(_blocks(file, name, part, max_seconds), rate, name, target), target
     except (soundfile.SoundFileError, TypeError, OSError) as error:
         raise AudioError(
             "undecodable",
@@ -140,14 +141,14 @@ def _blocks(file: soundfile.SoundFile, name: str, part: Fragment | None, max_sec
         yield mono
 
 
-def _resample(blocks: Iterator[Samples], rate: int, name: str) -> Samples:
-    """Mono blocks at `rate` to one array at 16 kHz."""
-    if rate == SAMPLE_RATE:
+def _resample(blocks: Iterator[Samples], rate: int, name: str, target: int = SAMPLE_RATE) -> Samples:
+    """Mono blocks at `rate` to one array at `target` Hz."""
+    if rate == target:
         parts = list(blocks)
     else:
         import soxr
 
-        stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        stream = soxr.ResampleStream(rate, target, 1, dtype="float32")
         parts = [stream.resample_chunk(block) for block in blocks]
         parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emotionthinker.perception import variants
 from emotionthinker.perception.variants import Change, Tolerance
@@ -26,6 +28,23 @@ def test_pitch_shift_keeps_the_formants(voice: np.ndarray) -> None:
 
     shifted = variants.apply(voice, RATE, "pitch", Change(pitch_st=4))
     assert centroid(shifted) == pytest.approx(centroid(voice), rel=0.1)  # resampling would give 1.26
+    assert abs(variants.measure(voice, shifted, RATE).formants_st) < 0.5
+
+
+@given(
+    known=st.lists(st.integers(0, 400), min_size=1, max_size=30, unique=True),
+    wanted=st.lists(st.integers(-50, 500), min_size=1, max_size=30),
+)
+def test_nearest_frame_is_the_one_of_least_distance(known: list[int], wanted: list[int]) -> None:
+    a, b = np.sort(np.array(known, float)), np.array(wanted, float)
+    found = variants._nearest(a, b)
+    assert (found == np.abs(a[None, :] - b[:, None]).argmin(axis=1)).all()
+
+
+def test_level_restored_after_pitch_and_speed(voice: np.ndarray) -> None:
+    for attribute, asked in (("pitch", Change(pitch_st=-4)), ("speed", Change(speed=0.8))):
+        variant = variants.apply(voice, RATE, attribute, asked)
+        assert variants.active_level(variant, RATE) == pytest.approx(variants.active_level(voice, RATE), abs=0.2)
 
 
 @pytest.mark.parametrize("ratio", [0.8, 1.0, 1.25])
@@ -45,8 +64,9 @@ def test_energy_moves_alone(voice: np.ndarray, gain: float) -> None:
 
 
 def test_a_false_change_is_named() -> None:
-    failures = Tolerance().failures(Change(pitch_st=4), Change(pitch_st=3.2, speed=1.05, energy_db=float("nan")))
-    assert [failure.split()[0] for failure in failures] == ["pitch", "speed", "energy"]
+    got = Change(pitch_st=3.2, speed=1.05, energy_db=float("nan"), formants_st=-0.6)
+    failures = Tolerance().failures(Change(pitch_st=4), got)
+    assert [failure.split()[0] for failure in failures] == ["pitch", "speed", "energy", "formants"]
     assert "-0.800st" in failures[0]
     assert "0.5st" in failures[0]
 

@@ -61,6 +61,53 @@ def annotate(
         raise typer.Exit(1)
 
 
+def augment(
+    source: Annotated[list[Path], typer.Argument(help="Sound files, folders, or manifests (JSONL, CSV, Parquet).")],
+    out: Out,
+    pitch: Annotated[
+        list[float] | None, typer.Option(help="Semitones, -12 to 12; may be given again.", min=-12, max=12)
+    ] = None,
+    speed: Annotated[
+        list[float] | None, typer.Option(help="Ratio, 0.65 to 1.6: 1.25 is a quarter faster.", min=0.65, max=1.6)
+    ] = None,
+    energy: Annotated[list[float] | None, typer.Option(help="Decibels, -30 to 30.", min=-30, max=30)] = None,
+    headroom: Annotated[
+        float, typer.Option(help="Decibels by which clips are made softer first, so that variants fit.", min=0, max=40)
+    ] = 0,
+    workers: Annotated[int, typer.Option(help="Processes; 0 takes every core.", min=0)] = 0,
+    language: Annotated[str, typer.Option(help="Language of clips that name none.")] = "en",
+    max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 60,
+) -> None:
+    """Versions of clips that differ in pitch, speed or energy alone, each measured again (section 3.2).
+
+    One variant for each value. It is accepted when the measured change is within 0.5 semitone, 3 % or 1 dB of what
+    was asked, nothing else moved and the formants stayed (0.5 semitone). Nothing clips: what would exceed full scale
+    is made softer, and rejected when that costs more than 1 dB.
+
+    Writes audio/, manifest.jsonl (a source for `annotate`), rejected.jsonl and failures.jsonl; goes on after a stop.
+    Exit status 1 when a file failed; a rejected variant is no failure.
+
+    Example: `emotionthinker augment recordings/ --out runs/augment --pitch +4 --pitch -4 --speed 1.25 --energy -6`
+    """
+    from emotionthinker.perception import augment_corpus
+
+    recipe = augment_corpus.AugmentRecipe(
+        source=source,
+        pitch=pitch or [],
+        speed=speed or [],
+        energy=energy or [],
+        headroom_db=headroom,
+        workers=workers,
+        language=language,
+        max_seconds=max_seconds,
+    )
+    counts = augment_corpus.run(recipe, out)
+    typer.echo(json.dumps(counts, indent=2))
+    if counts["failed"]:
+        typer.echo(f"{counts['failed']} clips failed; reasons in {out / 'failures.jsonl'}", err=True)
+        raise typer.Exit(1)
+
+
 def cot(recipe: RecipeFile, out: Out = Path("runs/cot"), set_: Overrides = None, restart: Restart = False) -> None:
     """Write chain-of-thought traces, each checked against the measurements (section 3.1).
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from pydantic import Field
 
-from emotionthinker.errors import EmotionThinkerError, RecipeError
+from emotionthinker.errors import RecipeError
 from emotionthinker.perception.questions import CAPTION, Row, attribute_rows, balanced, question_row, wording
 from emotionthinker.perception.sequences import WORDS, build
+from emotionthinker.perception.variants import check_tools
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
 from emotionthinker.runs import JsonlStore, Run, write_json
@@ -67,7 +68,7 @@ def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
         (out / "sequences.jsonl").unlink(missing_ok=True)
     job.begin()
     if recipe.comparative or recipe.comparative_test:
-        _check_tools()
+        check_tools("; comparative=0 and comparative_test=0 leave them out")
     utterances = [u for u in read_jsonl(recipe.records) if u.prosody and u.audio]
     rows = _attributes(utterances, recipe) + _comparatives(utterances, recipe, out)
     _write_lines(out / "questions.jsonl", rows)
@@ -75,18 +76,6 @@ def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
     write_json(out / "summary.json", summary)
     job.finish(counts=summary)
     return summary
-
-
-def _check_tools() -> None:
-    """Say at once, not in a worker, what the sequences need."""
-    try:
-        import python_stretch  # noqa: F401
-        import pyworld  # noqa: F401
-    except ImportError as error:
-        raise EmotionThinkerError(
-            f"comparative sequences need WORLD and Signalsmith Stretch, but: {error}. "
-            "`pip install 'emotionthinker[train]'` brings them; comparative=0 and comparative_test=0 leave them out"
-        ) from error
 
 
 def _attributes(utterances: list[Utterance], recipe: PerceptionRecipe) -> list[Row]:

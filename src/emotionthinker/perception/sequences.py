@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emotionthinker import audio
 from emotionthinker.errors import EmotionThinkerError, kind_of
 from emotionthinker.perception import variants
 from emotionthinker.perception.variants import Change, Samples, Tolerance
@@ -41,15 +41,16 @@ def plan(attribute: str, key: str, seed: int, order: int) -> tuple[tuple[str, Ch
 def compose(
     samples: Samples, sample_rate: int, attribute: str, steps: tuple[tuple[str, Change], ...], pause_s: float
 ) -> tuple[Samples, list[Change]]:
-    """The sequence, and the measured change of each version against the recording.
+    """The sequence at 16 kHz, and the measured change of each version against the recording (at its native rate).
 
     Peak guard: a sequence that would exceed full scale is made softer as a whole, so the steps stay true.
     """
-    pieces = [variants.apply(samples, sample_rate, attribute, change) for _, change in steps]
+    original = audio.check(samples, sample_rate)
+    pieces = [audio.check(variants.apply(samples, sample_rate, attribute, change), sample_rate) for _, change in steps]
     guard = np.float32(min(1.0, variants.PEAK / max(float(np.abs(piece).max()) for piece in pieces)))
     pieces = [piece * guard for piece in pieces]
-    measured = [variants.measure(samples * guard, piece, sample_rate) for piece in pieces]
-    pause = np.zeros(round(pause_s * sample_rate), dtype=np.float32)
+    measured = [variants.measure(original * guard, piece, audio.SAMPLE_RATE) for piece in pieces]
+    pause = np.zeros(round(pause_s * audio.SAMPLE_RATE), dtype=np.float32)
     sequence = np.concatenate([part for piece in pieces for part in (piece, pause)][:-1])
     return sequence.astype(np.float32), measured
 
@@ -60,11 +61,9 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
     Job: `id, audio, attribute, seed, order, pause_s, max_piece_s, folder`.
     Result: `id, accepted, reason, answer, file, steps`.
     """
-    from emotionthinker import audio
-
     result: dict[str, Any] = {"id": job["id"], "accepted": False, "reason": None, "answer": None, "file": None}
     try:
-        samples, rate = audio.load(job["audio"])
+        samples, rate = audio.load(job["audio"], native=True)
         samples = variants.trim(samples, rate)
         if len(samples) < MIN_PIECE_S * rate:
             return result | {"reason": f"speech lasts {len(samples) / rate:.2f} s, at least {MIN_PIECE_S:g} s"}
@@ -87,20 +86,10 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
         return result | {"reason": "; ".join(failures)}
     # The order is part of the name: a later run with another recipe never puts another sound under a known label.
     name = f"{job['id'].replace('/', '_')}_{'-'.join(word for word, _ in steps)}.flac"
-    _write_flac(Path(job["folder"]) / name, sequence, rate)
+    variants.write_flac(Path(job["folder"]) / name, sequence, audio.SAMPLE_RATE)
     return result | {
         "accepted": True,
         "answer": ", ".join(word for word, _ in steps),
         "file": name,
-        "seconds": round(len(sequence) / rate, 3),
+        "seconds": round(len(sequence) / audio.SAMPLE_RATE, 3),
     }
-
-
-def _write_flac(path: Path, samples: Samples, sample_rate: int) -> None:
-    """16-bit FLAC, whole or not at all."""
-    import soundfile
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    soundfile.write(part, samples, sample_rate, format="FLAC", subtype="PCM_16")
-    part.replace(path)

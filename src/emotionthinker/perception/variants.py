@@ -3,15 +3,22 @@
 Pitch: WORLD (Morise et al. 2016), the spectral envelope stays, so the formants do. Speed: Signalsmith Stretch, the
 pitch stays. Energy: gain. After pitch and speed the level of the active speech is restored, so that one attribute
 moves alone. The unchanged version goes through the same processing: artefacts must not give the answer away.
+Sound is changed at its native rate and resampled to 16 kHz afterwards, so that a lowered voice keeps its top.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emotionthinker import audio
+from emotionthinker.errors import EmotionThinkerError
+from emotionthinker.perception import comparing
 from emotionthinker.prosody import activity, energy, pitch
 
 Samples = NDArray[np.float32]
@@ -19,7 +26,10 @@ Levels = NDArray[np.float64]
 
 WORLD_FRAME_S = 0.005
 PEAK = 0.97
-"""Highest sample of a finished sequence (full scale is 1)."""
+"""Highest sample of what is written (full scale is 1)."""
+ATTRIBUTES = ("pitch", "speed", "energy", "formants")
+REFERENCE = "reference"
+TOOLS = ("pyworld", "python_stretch")
 
 
 @dataclass(frozen=True)
@@ -30,27 +40,53 @@ class Change:
     speed: float = 1.0
     """Ratio of speaking rates: 1.25 is a quarter faster."""
     energy_db: float = 0.0
+    formants_st: float = 0.0
+    """Shift of the spectral envelope: never asked for, always measured."""
+
+
+NOTHING = Change(*(float("nan"),) * len(ATTRIBUTES))
+NO_SPEECH = "no speech in the original"
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far the measured change may lie from the asked one: semitones, ratio - 1, dB."""
+    """How far the measured change may lie from the asked one: semitones, ratio - 1, dB, semitones."""
 
     pitch_st: float = 0.5
     speed: float = 0.03
     energy_db: float = 1.0
+    formants_st: float = 0.5
 
     def failures(self, asked: Change, got: Change) -> list[str]:
         """One sentence for each attribute that missed; a change that could not be measured missed."""
         found = []
-        for name, unit, error, limit in (
-            ("pitch", "st", got.pitch_st - asked.pitch_st, self.pitch_st),
-            ("speed", "", got.speed / asked.speed - 1, self.speed),
-            ("energy", "dB", got.energy_db - asked.energy_db, self.energy_db),
-        ):
+        errors = (
+            ("st", got.pitch_st - asked.pitch_st, self.pitch_st),
+            ("", got.speed / asked.speed - 1, self.speed),
+            ("dB", got.energy_db - asked.energy_db, self.energy_db),
+            ("st", got.formants_st - asked.formants_st, self.formants_st),
+        )
+        for name, (unit, error, limit) in zip(ATTRIBUTES, errors, strict=True):
             if not abs(error) <= limit:
                 found.append(f"{name} off by {error:+.3f}{unit}, allowed {limit:g}{unit}")
         return found
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A finished version, float32 mono [n] at 16 kHz, never over `PEAK`; `failures` says in sentences what missed."""
+
+    samples: Samples
+    attribute: str
+    asked: Change
+    measured: Change
+    guard_db: float
+    """What the peak guard took, <= 0."""
+    failures: list[str]
+
+    @property
+    def accepted(self) -> bool:
+        return not self.failures
 
 
 def active_level(samples: Samples, sample_rate: int) -> float:
@@ -78,12 +114,19 @@ def shift_pitch(samples: Samples, sample_rate: int, semitones: float) -> Samples
     x = samples.astype(np.float64)
     times = np.arange(0.0, len(x) / sample_rate, WORLD_FRAME_S)
     track = pitch.repair_octaves(pitch.track(samples, sample_rate))
-    nearest = np.abs(track.times_s[None, :] - times[:, None]).argmin(axis=1)
+    nearest = _nearest(track.times_s, times)
     f0 = pyworld.stonemask(x, np.ascontiguousarray(track.f0_hz[nearest], np.float64), times, sample_rate)
     envelope = pyworld.cheaptrick(x, f0, times, sample_rate)
     aperiodicity = pyworld.d4c(x, f0, times, sample_rate)
     shifted = pyworld.synthesize(f0 * 2 ** (semitones / 12), envelope, aperiodicity, sample_rate)
     return np.asarray(shifted[: len(samples)], dtype=np.float32)
+
+
+def _nearest(known: Levels, wanted: Levels) -> NDArray[np.intp]:
+    """Index of the nearest of the ascending times `known` for each of `wanted`; the earlier one of two."""
+    after = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1) if len(known) > 1 else np.zeros(len(wanted), int)
+    before = np.maximum(after - 1, 0)
+    return np.asarray(np.where(wanted - known[before] <= known[after] - wanted, before, after))
 
 
 def change_speed(samples: Samples, sample_rate: int, ratio: float) -> Samples:
@@ -109,59 +152,78 @@ def apply(samples: Samples, sample_rate: int, attribute: str, asked: Change) -> 
     else:
         raise ValueError(f"attribute {attribute!r}: expected pitch, speed or energy")
     lost_db = active_level(samples, sample_rate) - active_level(changed, sample_rate)
+    if not np.isfinite(lost_db):  # no speech, before or after: the measurement will say so
+        return changed
     return (changed * np.float32(10 ** (lost_db / 20))).astype(np.float32)
 
 
 def measure(original: Samples, variant: Samples, sample_rate: int) -> Change:
     """The change that really happened, measured on the sound alone.
 
-    Speed: the time warp under which the two level contours agree best. Pitch: median semitone difference over the
-    frames voiced in both, at matching places of the warp (nan when fewer than ten). Energy: active level.
+    Speed: the time warp under which the two level contours agree best. Pitch and formants: median F0 difference, and
+    shift of the spectral envelope, over the frames voiced in both at matching places of the warp (nan when fewer than
+    ten). Energy: active level.
     """
-    speed, delay_s = _warp(original, variant, sample_rate)
-    before, after = pitch.track(original, sample_rate), pitch.track(variant, sample_rate)
-    there = _semitones_at(after, before.times_s / speed + delay_s)
-    here = _semitones_at(before, before.times_s)
-    both = np.isfinite(here) & np.isfinite(there)
+    matched = comparing.warp(original, variant, sample_rate)
+    voicing = comparing.voiced_in_both(original, variant, sample_rate, matched)
     return Change(
-        pitch_st=float(np.median((there - here)[both])) if both.sum() >= 10 else float("nan"),
-        speed=speed,
+        pitch_st=comparing.pitch_shift(voicing),
+        speed=matched.speed,
         energy_db=active_level(variant, sample_rate) - active_level(original, sample_rate),
+        formants_st=comparing.formant_shift(original, variant, sample_rate, voicing),
     )
 
 
-def _semitones_at(track: pitch.PitchTrack, times_s: Levels) -> Levels:
-    """Semitones over 1 Hz, interpolated between voiced neighbours; nan elsewhere."""
-    if not len(track.times_s):
-        return np.full(len(times_s), np.nan)
-    values = np.where(track.f0_hz > 0, 12 * np.log2(np.maximum(track.f0_hz, 1.0)), np.nan)
-    return np.interp(times_s, track.times_s, values, left=np.nan, right=np.nan)
+def make(
+    samples: Samples, sample_rate: int, attribute: str, asked: Change, tolerance: Tolerance | None = None
+) -> Variant:
+    """The variant of mono samples [n] at their native rate, resampled, kept from clipping and measured again.
 
-
-def _warp(original: Samples, variant: Samples, sample_rate: int) -> tuple[float, float]:
-    """Speed ratio (0.6..1.7, to 0.25 %) and delay (s, within 40 ms) under which the level contours agree most.
-
-    Searched in steps of 2 %, then around the best; nan when nothing overlaps.
+    Peak guard: what would exceed `PEAK` is made softer as a whole, never clipped. That costs level, so a change that
+    does not fit under full scale fails on energy; a softer original leaves room. Raises `ValueError` for an unknown
+    attribute.
     """
-    a, b = (_contour(x, sample_rate) for x in (original, variant))
-    coarse = max(_agreement(a, b, step, lag) for step in 0.02 * np.arange(-25, 27) for lag in range(-4, 5))
-    fine = max(_agreement(a, b, coarse[1] + d, lag) for d in 0.0025 * np.arange(-8, 9) for lag in range(-4, 5))
-    agreement, log_ratio, lag = fine
-    return (float(np.exp(log_ratio)) if agreement > -1 else float("nan")), lag * activity.FRAME_S
+    original = audio.check(samples, sample_rate)
+    changed = audio.check(apply(samples, sample_rate, attribute, asked), sample_rate)
+    gain = min(1.0, PEAK / max(float(np.abs(changed).max()), PEAK))
+    changed = (changed * np.float32(gain)).astype(np.float32)
+    guard_db = 20 * float(np.log10(gain))
+    if not np.isfinite(active_level(original, audio.SAMPLE_RATE)):
+        return Variant(changed, attribute, asked, NOTHING, guard_db, [NO_SPEECH])
+    measured = measure(original, changed, audio.SAMPLE_RATE)
+    failures = (tolerance or Tolerance()).failures(asked, measured)
+    if guard_db < 0 and any(failure.startswith("energy") for failure in failures):
+        failures.append(f"the peak guard took {-guard_db:.2f} dB; so much more headroom would let it pass")
+    return Variant(changed, attribute, asked, measured, guard_db, failures)
 
 
-def _agreement(a: Levels, b: Levels, log_ratio: float, lag: int) -> tuple[float, float, int]:
-    """(correlation of `a` with `b` read `exp(log_ratio)` times as fast and `lag` frames later, log_ratio, lag)."""
-    places = np.arange(len(a)) / np.exp(log_ratio) + lag
-    inside = (places >= 0) & (places <= len(b) - 1)
-    if inside.sum() <= 0.8 * min(len(a), len(b) * np.exp(log_ratio)):
-        return -1.0, log_ratio, lag
-    x, y = a[inside], np.interp(places[inside], np.arange(len(b)), b)
-    spread = float(np.std(x) * np.std(y))
-    return (float(np.mean((x - x.mean()) * (y - y.mean())) / spread) if spread else -1.0), log_ratio, lag
+def reference(samples: Samples, sample_rate: int) -> Variant:
+    """The clip itself at 16 kHz, as a variant without change; it fails without speech, or over full scale."""
+    original = audio.check(samples, sample_rate)
+    peak = float(np.abs(original).max())
+    failures = [f"its peak is {peak:.3f} of full scale; more headroom would let it pass"] if peak > 1 else []
+    if not np.isfinite(active_level(original, audio.SAMPLE_RATE)):
+        failures.append(NO_SPEECH)
+    return Variant(original, REFERENCE, Change(), NOTHING if failures else Change(), 0.0, failures)
 
 
-def _contour(samples: Samples, sample_rate: int) -> Levels:
-    """Level contour over its own floor, so that silence weighs nothing."""
-    levels = activity.frame_levels(samples, sample_rate)
-    return np.asarray(np.maximum(levels - (np.percentile(levels, 95) - 40), 0.0))
+def write_flac(path: Path, samples: Samples, sample_rate: int) -> None:
+    """16-bit FLAC, whole or not at all."""
+    import soundfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    soundfile.write(part, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    part.replace(path)
+
+
+def check_tools(otherwise: str = "") -> None:
+    """Say at once, not in a worker, what is needed, and what helps `otherwise`. Raises `EmotionThinkerError`."""
+    for name in TOOLS:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise EmotionThinkerError(
+                f"changing pitch and speed needs WORLD and Signalsmith Stretch, but: {error}. "
+                f"`pip install 'emotionthinker[train]'` brings them{otherwise}"
+            ) from error

@@ -142,7 +142,7 @@ def _single_threaded() -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress_bar(total: int, done: int = 0, *, show: bool, name: str = "annotate") -> Iterator[Callable[..., None]]:
-    """A rich bar on standard error; yields what to call with the number of rows that got done (1 where none is given)."""
+    """A rich bar on standard error; yields what to call with the number of rows that got done (1 if none is given)."""
     if not show:
         yield lambda rows=1: None
         return

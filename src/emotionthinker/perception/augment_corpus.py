@@ -1,0 +1,260 @@
+"""The `augment` stage: verified variants of a corpus' clips, on all cores, safe against a kill at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from emotionthinker import __version__, audio, runs
+from emotionthinker.corpora import manifest
+from emotionthinker.errors import EmotionThinkerError, RecipeError, kind_of
+from emotionthinker.perception import augmenter, variants
+from emotionthinker.perception.augmenter import ENERGY_DB, PITCH_ST, SPEED
+from emotionthinker.perception.variants import ATTRIBUTES, REFERENCE
+from emotionthinker.prosody import workers
+from emotionthinker.prosody.batch import failure
+from emotionthinker.recipes import Recipe
+from emotionthinker.records import Utterance
+
+_CARRIED = ("dataset", "speaker", "split", "language", "text", "emotion", "original_label", "gender", "age")
+_FIELDS = {"pitch": "pitch_st", "speed": "speed", "energy": "energy_db"}
+
+
+class AugmentRecipe(Recipe):
+    """Settings of the `augment` stage."""
+
+    source: list[Path] = Field(min_length=1)
+    """Sound files, folders, or manifests (JSONL, CSV, Parquet)."""
+    pitch: list[Annotated[float, Field(ge=PITCH_ST[0], le=PITCH_ST[1])]] = Field(default_factory=list)
+    """Semitones, one variant each; 0 is the unchanged voice through the same processing."""
+    speed: list[Annotated[float, Field(ge=SPEED[0], le=SPEED[1])]] = Field(default_factory=list)
+    """Ratios of speaking rates; 1.25 is a quarter faster."""
+    energy: list[Annotated[float, Field(ge=ENERGY_DB[0], le=ENERGY_DB[1])]] = Field(default_factory=list)
+    """Decibels."""
+    headroom_db: float = Field(default=0.0, ge=0, le=40)
+    """Makes every clip softer first; the softer original is then written too, as kind `reference`."""
+    workers: int = Field(default=0, ge=0)
+    """Processes; 0 takes every core."""
+    language: str = "en"
+    """Language of clips that name none."""
+    max_seconds: float = Field(default=augmenter.MAX_SECONDS, gt=0)
+    """Longer files are refused."""
+
+
+class Task(NamedTuple):
+    """One variant to make; `key` changes with the file, the change and the settings that matter."""
+
+    utterance: Utterance
+    kind: str
+    value: float
+    key: str
+    headroom_db: float
+    max_seconds: float
+    folder: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.utterance.id}/{self.kind}{_label(self.kind, self.value)}"
+
+    @property
+    def asked(self) -> dict[str, float]:
+        return {_FIELDS[self.kind]: self.value} if self.kind in _FIELDS else {}
+
+    @property
+    def file(self) -> str:
+        """A file name for any id: what is odd or long in it gives way to a digest."""
+        name = re.sub(r"[^\w.-]", "_", self.utterance.id, flags=re.ASCII)[-80:]
+        mark = "" if name == self.utterance.id else "_" + _digest(self.utterance.id)[:8]
+        return f"{name}{mark}_{self.kind}{_label(self.kind, self.value)}.flac"
+
+
+def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
+    """Make and verify variants of `recipe.source` in `out`; returns counts clips, variants, accepted, rejected, failed,
+    made, resumed, `by_kind` (see `summarise`) and seconds.
+
+    Writes `audio/*.flac` (16 kHz, 16 bit), `manifest.jsonl` (accepted variants: parent, kind, asked, measured and the
+    parent's labels; itself a source for `annotate`), `rejected.jsonl` (with reason), `failures.jsonl` (clips that could
+    not be used), `summary.json` and `manifest.json`. Started again after a kill it goes on; failed clips are tried
+    again. Raises `RecipeError` when nothing is asked or the source is empty, `RecordError` for an unusable source.
+    """
+    started = time.monotonic()
+    if not (recipe.pitch or recipe.speed or recipe.energy):
+        raise RecipeError("no change is asked for; give at least one of pitch, speed or energy")
+    variants.check_tools()
+    job = runs.Run(out, "augment", recipe.model_dump(mode="json"), list(recipe.source))
+    job.begin()
+    folder = Path(out).resolve() / "audio"
+    for part in folder.glob("*.part"):
+        part.unlink()
+    wanted = {item.key: (folder / item.file) for item in tasks(recipe, folder) if isinstance(item, Task)}
+    if not wanted and not any(True for _ in tasks(recipe, folder)):
+        raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to augment; the source has no rows")
+    with runs.JsonlStore(Path(out) / "results.jsonl", key="key") as store:
+        kept = {row["key"] for row in store.rows() if not row["accepted"] or wanted.get(row["key"], out).is_file()}
+        todo = wanted.keys() - kept
+        failures = _make(recipe, folder, store, todo, len(wanted), progress)
+    counts = _gather(recipe, Path(out), folder, failures)
+    resumed = len(wanted) - len(todo)
+    counts |= {"made": counts["variants"] - resumed, "resumed": resumed}
+    seconds = round(time.monotonic() - started, 1)
+    runs.write_json(Path(out) / "summary.json", {**counts, "seconds": seconds})
+    job.finish(counts=counts)
+    return {**counts, "seconds": seconds}
+
+
+def tasks(recipe: AugmentRecipe, folder: Path) -> Iterator[Task | manifest.BadRow]:
+    """The variants of each clip of the source in order."""
+    changes = [
+        (kind, value)
+        for kind, values in (("pitch", recipe.pitch), ("speed", recipe.speed), ("energy", recipe.energy))
+        for value in {_label(kind, value): value for value in values}.values()
+    ]
+    if recipe.headroom_db:
+        changes.insert(0, (REFERENCE, 0.0))
+    for item in manifest.utterances(recipe.source, recipe.language):
+        if isinstance(item, manifest.BadRow):
+            yield item
+            continue
+        try:
+            status = os.stat(item.audio or "")
+            sound = f"{item.audio}:{status.st_size}:{status.st_mtime_ns}"
+        except OSError:
+            sound = f"{item.audio}:missing"
+        for kind, value in changes:
+            text = f"{__version__}|{item.id}|{sound}|{kind}|{value}|{recipe.headroom_db}|{recipe.max_seconds}"
+            yield Task(item, kind, value, _digest(text), recipe.headroom_db, recipe.max_seconds, str(folder))
+
+
+def vary(task: Task) -> dict[str, Any]:
+    """One row of `results.jsonl`, or of the failures (with `reason` and `message`). Runs in a worker process."""
+    parent = task.utterance
+    try:
+        samples, rate = augmenter.read(
+            parent.audio or "", audio.SAMPLE_RATE, task.headroom_db, max_seconds=task.max_seconds
+        )
+        if task.kind == REFERENCE:
+            found = variants.reference(samples, rate)
+        else:
+            found = variants.make(samples, rate, task.kind, augmenter.change_of(task.kind, task.value))
+        path = Path(task.folder) / task.file
+        if found.accepted:
+            variants.write_flac(path, found.samples, audio.SAMPLE_RATE)
+        else:
+            path.unlink(missing_ok=True)  # of an earlier run with other sound
+    except EmotionThinkerError as error:
+        return failure(parent.id, parent.audio, kind_of(error), str(error))
+    except Exception as error:  # one clip must never stop a corpus; the side file names it
+        return failure(parent.id, parent.audio, kind_of(error), f"unexpected {error!r}; please report it")
+    return {
+        "key": task.key,
+        "accepted": found.accepted,
+        "reasons": found.failures,
+        "measured": {k: round(v, 4) if np.isfinite(v) else None for k, v in vars(found.measured).items()},
+        "guard_db": round(found.guard_db, 3),
+        "seconds": round(len(found.samples) / audio.SAMPLE_RATE, 3),
+    }
+
+
+def _make(
+    recipe: AugmentRecipe, folder: Path, store: runs.JsonlStore, todo: set[str], total: int, progress: bool
+) -> dict[str, dict[str, Any]]:
+    """Work off the variants in `todo`; returns the clips that could not be used, by id."""
+    failures: dict[str, dict[str, Any]] = {}
+
+    def waiting() -> Iterator[Task]:
+        for item in tasks(recipe, folder):
+            if isinstance(item, manifest.BadRow):
+                failures[item.id] = failure(item.id, None, kind_of(item.error), str(item.error))
+            elif item.key in todo:
+                yield item
+
+    with workers.progress_bar(total, total - len(todo), show=progress, name="augment") as advance:
+        for task, row in workers.run(vary, waiting(), recipe.workers or os.cpu_count() or 1):
+            if row is None:
+                parent = task.utterance
+                row = failure(parent.id, parent.audio, "crashed", "its process died twice; the file may be damaged")
+            if "message" in row:
+                failures.setdefault(task.utterance.id, row)
+            else:
+                store.append(row)
+            advance()
+    return failures
+
+
+def _gather(recipe: AugmentRecipe, out: Path, folder: Path, failures: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Write manifest, rejected and failures in the order of the source; returns the counts."""
+    with open(out / "results.jsonl", encoding="utf-8") as lines:
+        results = {row["key"]: row for row in map(json.loads, lines)}
+    accepted, rejected = [], []
+    for task in tasks(recipe, folder):
+        result = results.get(task.key) if isinstance(task, Task) else None
+        if isinstance(task, manifest.BadRow) or result is None:
+            continue
+        about = {
+            "id": task.id,
+            "parent": task.utterance.id,
+            "kind": task.kind,
+            "asked": task.asked,
+            "measured": result["measured"],
+            "guard_db": result["guard_db"],
+        }
+        if result["accepted"]:
+            labels = task.utterance.model_dump(mode="json", include=set(_CARRIED), exclude_none=True)
+            accepted.append({"path": f"audio/{task.file}", **about, "seconds": result["seconds"], **labels})
+        else:
+            rejected.append({**about, "reason": "; ".join(result["reasons"])})
+    for name, rows in (("manifest", accepted), ("rejected", rejected), ("failures", list(failures.values()))):
+        _write_lines(out / f"{name}.jsonl", rows)
+    return {
+        "clips": len({row["parent"] for row in accepted + rejected} | failures.keys()),
+        "variants": len(accepted) + len(rejected),
+        "accepted": len(accepted),
+        "rejected": len(rejected),
+        "failed": len(failures),
+        "by_kind": summarise(accepted, rejected),
+    }
+
+
+def summarise(accepted: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """For each change asked: how many accepted and rejected, the median absolute error of those accepted (st, share or
+    dB), and which attributes the rejected missed."""
+    table: dict[str, dict[str, Any]] = {}
+    errors = defaultdict[str, list[float]](list)
+    for rows, what in ((accepted, "accepted"), (rejected, "rejected")):
+        for row in rows:
+            name = row["id"].rpartition("/")[2]
+            entry = table.setdefault(name, {"accepted": 0, "rejected": 0, "missed": Counter()})
+            entry[what] += 1
+            if what == "rejected":
+                entry["missed"].update(attribute for attribute in ATTRIBUTES if f"{attribute} off" in row["reason"])
+            for field, value in row["asked"].items() if what == "accepted" else ():
+                got = row["measured"][field]
+                errors[name].append(abs(got / value - 1 if field == "speed" else got - value))
+    for name, entry in table.items():
+        if errors[name]:
+            entry["median_error"] = round(float(np.median(errors[name])), 4)
+    return table
+
+
+def _label(kind: str, value: float) -> str:
+    return "" if kind == REFERENCE else f"{value:g}" if kind == "speed" else f"{value:+g}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
+
+
+def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    part.replace(path)
