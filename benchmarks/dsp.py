@@ -34,7 +34,8 @@ def steps(path: str) -> tuple[float, dict[str, float]]:
     speech = timed("activity", lambda: activity.speech_mask(samples, rate))
     track = timed("F0", lambda: pitch.track(samples, rate))
     timed("pitch", lambda: pitch.measure(track, speech))
-    timed("energy", lambda: energy.measure(samples, rate, speech))
+    voiced = pitch.at_frames(track, len(speech)) > 0
+    timed("energy", lambda: energy.measure(samples, rate, speech, voiced))
     timed("intonation", lambda: intonation.measure(track, speech, activity.frame_levels(samples, rate)))
     return len(samples) / rate, spent
 

@@ -59,6 +59,10 @@ class Energy(Record):
     dynamic_range_db: float | None = None
     snr_db: float | None = None
     peak_dbfs: float | None = None
+    loudness_lufs: float | None = None
+    """Gated loudness by ITU-R BS.1770-4, in blocks of 0.2 s."""
+    alpha_ratio_db: float | None = None
+    """1-5 kHz against 50-1000 Hz over the voiced frames: vocal effort, free of gain."""
     level: str | None = None
     near: str | None = None
     reason: str | None = None

@@ -15,7 +15,7 @@ from emotionthinker import __version__
 from emotionthinker.cli import app
 
 COMMANDS = (
-    "annotate augment corpus cot evaluate explain grpo perception reproduce "
+    "annotate audit augment corpus cot evaluate explain grpo perception reproduce "
     "reward-data reward-train sft ship tower weights"
 ).split()
 

@@ -17,8 +17,10 @@ Speech = Callable[..., np.ndarray]
 
 
 def measured(samples: np.ndarray) -> Energy:
+    """Every frame of the speech taken as voiced."""
     samples = samples.astype(np.float32)
-    return energy.measure(samples, RATE, activity.speech_mask(samples, RATE))
+    speech = activity.speech_mask(samples, RATE)
+    return energy.measure(samples, RATE, speech, speech)
 
 
 def tone(seconds: float, rms: float) -> np.ndarray:
@@ -61,6 +63,7 @@ def test_reasons(samples: np.ndarray, reason: str) -> None:
     found = measured(samples)
     assert found.reason == reason
     assert found.active_dbfs is found.dynamic_range_db is found.snr_db is None
+    assert found.loudness_lufs is found.alpha_ratio_db is None
 
 
 @given(gain_db=st.floats(-30, 6), seed=st.integers(0, 3))
@@ -70,7 +73,39 @@ def test_gain_moves_levels_and_nothing_else(speech: Speech, gain_db: float, seed
     plain, louder = measured(clip), measured(clip * 10 ** (gain_db / 20))
     assert louder.active_dbfs == pytest.approx(plain.active_dbfs + gain_db, abs=0.03)
     assert louder.peak_dbfs == pytest.approx(plain.peak_dbfs + gain_db, abs=0.03)
+    assert louder.loudness_lufs == pytest.approx(plain.loudness_lufs + gain_db, abs=0.03)
     assert louder.dynamic_range_db == pytest.approx(plain.dynamic_range_db, abs=0.03)
+    assert louder.alpha_ratio_db == pytest.approx(plain.alpha_ratio_db, abs=0.03)
+
+
+@pytest.mark.parametrize("ratio_db", [-20, -6, 0, 10])
+def test_alpha_ratio_of_two_tones(ratio_db: float) -> None:
+    """One tone in each band: the ratio is that of their powers, whatever stands outside the bands."""
+    time = np.arange(RATE) / RATE
+    high = 10 ** (ratio_db / 20) * np.sin(2 * np.pi * 2500 * time)
+    outside = 0.5 * np.sin(2 * np.pi * 6500 * time)
+    found = measured(0.05 * (np.sin(2 * np.pi * 500 * time) + high + outside))
+    assert found.alpha_ratio_db == pytest.approx(ratio_db, abs=0.1)
+
+
+def test_alpha_ratio_rises_with_effort(speech: Speech) -> None:
+    """A flatter spectrum is a pressed voice: raising it by 6 dB an octave raises the ratio."""
+    clip = speech(seconds=1.0)
+    pressed = np.diff(clip, prepend=0.0)
+    assert measured(pressed).alpha_ratio_db > measured(clip).alpha_ratio_db + 6
+
+
+def test_alpha_ratio_looks_at_voiced_frames_only(speech: Speech) -> None:
+    clip = speech(seconds=1.0).astype(np.float32)
+    hiss = 0.2 * np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
+    both = np.concatenate([clip, hiss])
+    first = np.arange(200) < 99
+    mask = np.ones(200, bool)
+    assert energy.measure(both, RATE, mask, first).alpha_ratio_db == pytest.approx(
+        energy.measure(clip, RATE, mask[:100], first[:100]).alpha_ratio_db, abs=0.3
+    )
+    assert energy.measure(both, RATE, mask, ~mask).alpha_ratio_db is None
+    assert energy.measure(both, RATE, mask).alpha_ratio_db is None
 
 
 @pytest.mark.parametrize("pad", [160, 16000])

@@ -32,14 +32,16 @@ _BLIP_S = 0.05
 _BLOCK_FRAMES = 6000
 
 
-def frame_power(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
+def frame_power(samples: npt.NDArray[np.float32], sample_rate: int, sections: Floats | None = None) -> Floats:
     """Mean square of each 10 ms frame, [ceil(seconds * 100)], above 60 Hz (no DC offset, rumble or hum).
 
-    A frame of digital silence has power 0, though the filter may still ring there.
+    `sections` [n, 6] filter instead of the 60 Hz high-pass. A frame of digital silence has power 0, though the
+    filter may still ring there.
     """
     from scipy.signal import butter, sosfilt
 
-    sections = butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos")
+    if sections is None:
+        sections = butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos")
     state = np.zeros((len(sections), 2))
     frames = math.ceil(len(samples) / sample_rate / FRAME_S - 1e-9)
     edges = np.rint(np.arange(frames + 1) * FRAME_S * sample_rate).astype(np.intp)

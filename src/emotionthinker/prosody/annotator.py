@@ -74,7 +74,7 @@ def measure(
     return Prosody(
         duration_s=round(len(samples) / sample_rate, 4),
         pitch=pitch.measure(track, speech),
-        energy=energy.measure(samples, sample_rate, speech),
+        energy=energy.measure(samples, sample_rate, speech, pitch.at_frames(track, len(speech)) > 0),
         rate=pace,
         stress=_stress(samples, sample_rate, spans, track, language, said.reason or pace.reason),
         intonation=intonation.measure(track, speech, activity.frame_levels(samples, sample_rate)),
