@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emotionthinker.prosody import letters, numerals, words
+
+SIZES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 
 
 def said(text: str, language: str = "en") -> str:
@@ -25,6 +30,24 @@ def said(text: str, language: str = "en") -> str:
         ("salt & pepper [laughs] <b>now</b>", "salt and pepper now"),
         ("STOP! The XQJ is off", "stop the x q j is off"),
         ("007", "zero zero seven"),
+        ("3.5 kg, 1 kg and 90km/h", "three point five kilograms one kilogram and ninety kilometers per hour"),
+        ("$1, $20.50, $0.50, 20 €, -$5", "one dollar twenty dollars fifty fifty cents twenty euros minus five dollars"),
+        ("$3 million or $1.5bn", "three million dollars or one point five billion dollars"),
+        ("Dr. Who, Elm Dr. near Main St. in St. Louis", "doctor who elm drive near main street in saint louis"),
+        ("e.g. this, i.e. that", "for example this that is that"),
+        ("1999, the 1990s and the '90s", "nineteen ninety nine the nineteen nineties and the nineties"),
+        ("10:05am, 7:00 p.m.", "ten oh five ay m seven p m"),
+        ("NASA, the USA, the US army, the U.S., tell US", "nasa the usa the u s army the u s tell us"),
+        ("two TVs, three XQJs", "two tvs three x q j's"),
+        ("1/2, 3/4 and ½", "one half three quarters and one half"),
+        ("1914-1918, 10-20", "nineteen fourteen to nineteen eighteen ten to twenty"),
+        ("call 555-1234", "call five five five one two three four"),
+        ("World War II, not an IV", "world war two not an i v"),
+        ("WE SAW BJORK", "we saw bjork"),
+        ("Jan. 5 I saw Jan.", "january five i saw jan"),
+        (".5 of 1.2.3", "point five of one point two point three"),
+        ("(1999) was (laughs) good", "nineteen ninety nine was good"),
+        ("-5°C in H2O", "minus five degrees celsius in h two o"),
         ("...", ""),
     ],
 )  # fmt: skip
@@ -37,10 +60,25 @@ def test_words_keep_their_shown_form() -> None:
 
 
 def test_german_numbers_and_umlauts() -> None:
-    assert said("21 Häuser, ca. 2.000,5 km", "de-DE") == "einundzwanzig häuser zirka zweitausend komma fünf km"
+    assert said("21 Häuser, ca. 2.000,5 km", "de-DE") == "einundzwanzig häuser zirka zweitausend komma fünf kilometer"
 
 
-@given(st.integers(0, 10**9 - 1))
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("am 3. Mai 1999 um 10:30 Uhr", "am dritten mai neunzehnhundertneunundneunzig um zehn uhr dreißig"),
+        ("um 7:00 Uhr, 1:05", "um sieben uhr ein uhr fünf"),
+        ("20,50 € und 3,5 kg", "zwanzig euro fünfzig und drei komma fünf kilogramm"),
+        ("z.B. die 1990er", "zum beispiel die neunzehnhundertneunziger"),
+        ("Der 21. ist da. Es waren 3.", "der einundzwanzigste ist da es waren drei"),
+        ("2.000.000.000", "zwei milliarden"),
+    ],
+)
+def test_german_text_is_read_as_it_is_said(text: str, expected: str) -> None:
+    assert said(text, "de") == expected
+
+
+@given(st.integers(0, 10**12 - 1))
 def test_cardinals_are_reversible(number: int) -> None:
     assert _value(numerals.cardinal(number)) == number
 
@@ -52,33 +90,78 @@ def _value(spoken: list[str]) -> int:
     for word in spoken:
         if word == "hundred":
             current *= 100
-        elif word in ("thousand", "million"):
-            total += current * {"thousand": 1000, "million": 10**6}[word]
+        elif word in SIZES:
+            total += current * SIZES[word]
             current = 0
         else:
             current += units[word]
     return total + current
 
 
-@given(st.integers(0, 10**9 - 1))
+@given(st.integers(0, 10**12 - 1))
 def test_german_cardinals_hold_only_letters(number: int) -> None:
     spoken = numerals.cardinal(number, "de")
     assert spoken
     assert all(word.isalpha() for word in spoken)
 
 
-@pytest.mark.parametrize("number", [-1, 10**9])
+@pytest.mark.parametrize("number", [-1, 10**12])
 def test_cardinal_refuses_what_it_cannot_spell(number: int) -> None:
     with pytest.raises(ValueError, match="expected 0 <= number"):
         numerals.cardinal(number)
 
 
-@given(st.text(max_size=60), st.sampled_from(["en", "de", "fr", "zh", None]))
+TEXTS = st.one_of(st.text(max_size=60), st.text("aAbeMPsthkg0123459 .,:;-/'$€%&#°()", max_size=30))
+
+
+@given(TEXTS, st.sampled_from(["en", "de", "fr", "zh", None]))
 def test_any_text_can_be_read(text: str, language: str | None) -> None:
-    for word in words.read(text, language):
+    """Only letters with their accents and apostrophes come out, the same ones every time."""
+    found = words.read(text, language)
+    assert found == words.read(text, language)
+    for word in found:
         assert word.spoken
-        assert all(part for part in word.spoken)
+        assert all(c.isalpha() or c == "'" or unicodedata.combining(c) for part in word.spoken for c in part)
+        assert all(any(c.isalpha() for c in part) for part in word.spoken)
         words.count([word], language)
+
+
+@given(st.text("abkgXIV0123456789 .,:;-/'$€%&#°", max_size=30))
+def test_no_number_is_lost(text: str) -> None:
+    """Each run of digits but zeros (`10:00`, `$5.00`) leaves at least one number word."""
+    numbers = [run for run in re.findall(r"\d+", text) if int(run)]
+    assert sum(bool(NUMBER_WORD.match(word)) for word in said(text).split()) >= len(numbers)
+
+
+NUMBER_WORD = re.compile(
+    "(zero|oh|one|two|three|thir|four|for|fif|five|six|seven|eigh|nin|ten|eleven|twel|twen|hundred|thousand|million"
+    "|billion|first|second|half|quarter)"
+)
+
+
+@given(
+    st.integers(0, 10**9 - 1),
+    st.sampled_from(["{:,}", "{:,}%", "{:,} kg", "-{:,}", "no. {:,}", "#{:,}", "${:,}", "({:,})", "{:,}.", '"{:,}"']),
+)
+def test_numbers_keep_their_value_in_every_dress(number: int, dress: str) -> None:
+    spoken = said(dress.format(number)).split()
+    units = {"percent", "kilograms", "kilogram", "minus", "number", "dollars", "dollar"}
+    assert _value([word for word in spoken if word not in units]) == number
+
+
+@given(st.integers(0, 10**6), st.text("0123456789", min_size=1, max_size=8))
+def test_decimals_keep_every_digit(whole: int, fraction: str) -> None:
+    head, tail = said(f"{whole:,}.{fraction}").split(" point ")
+    assert _value(head.split()) == whole
+    assert [_value([word]) for word in tail.split()] == [int(digit) for digit in fraction]
+
+
+@given(st.integers(1, 10**6 - 1), st.sampled_from(["e", "en"]))
+def test_german_ordinals_end_as_asked(number: int, ending: str) -> None:
+    word = numerals.german_ordinal(number, ending)
+    assert word.isalpha()
+    assert word.endswith("t" + ending)
+    assert word != numerals.cardinal(number, "de")[0]
 
 
 @pytest.mark.parametrize(

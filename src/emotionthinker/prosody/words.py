@@ -12,35 +12,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from emotionthinker.prosody import letters, numerals
-
-ABBREVIATIONS: dict[str, dict[str, str]] = {
-    "en": {
-        "mr": "mister", "mrs": "missus", "ms": "miz", "dr": "doctor", "st": "saint", "prof": "professor",
-        "vs": "versus", "etc": "et cetera", "jr": "junior", "sr": "senior", "dept": "department",
-        "approx": "approximately", "inc": "incorporated", "ltd": "limited", "gen": "general", "capt": "captain",
-    },
-    "de": {"dr": "Doktor", "hr": "Herr", "fr": "Frau", "nr": "Nummer", "usw": "und so weiter", "ca": "zirka"},
-}  # fmt: skip
-SYMBOLS: dict[str, dict[str, str]] = {
-    "en": {
-        "&": "and",
-        "%": "percent",
-        "+": "plus",
-        "=": "equals",
-        "@": "at",
-        "$": "dollars",
-        "€": "euros",
-        "£": "pounds",
-    },
-    "de": {"&": "und", "%": "Prozent", "+": "plus", "=": "gleich", "$": "Dollar", "€": "Euro"},
-}
-_DOTTED_ONLY = frozenset({"st", "gen", "fr", "inc", "ms", "hr", "ca"})
-"""Abbreviations that are also words: read as abbreviations only with their full stop."""
-_MARKUP = re.compile(r"<[^>]*>|\[[^\]]*\]|\([^)]*\)")
-_NUMBER_SIGN = re.compile(r"\bno\.\s*(?=\d)", re.IGNORECASE)
-_MONEY = re.compile(r"^([$€£])(\d[\d.,]*)$")
-_CLOCK = re.compile(r"^(\d{1,2}):(\d{2})$")
+from emotionthinker.prosody import letters, reading_out
 
 
 class SpokenWord(NamedTuple):
@@ -58,61 +30,22 @@ def primary(language: str | None) -> str:
 def read(text: str, language: str | None = "en") -> list[SpokenWord]:
     """Words of `text` in order, with numbers, abbreviations and symbols spelled out; stage directions are left out.
 
+    Spoken words hold letters, their accents and apostrophes only.
+
     >>> [w.spoken for w in read("Dr. O'Neil paid $25.")]
     [('doctor',), ("o'neil",), ('paid',), ('twenty', 'five', 'dollars')]
     """
     code = primary(language)
-    text = unicodedata.normalize("NFKC", _MARKUP.sub(" ", text)).replace("’", "'").replace("‘", "'")
-    text = _NUMBER_SIGN.sub("number ", text) if code == "en" else text
-    words = []
-    for piece in re.split(r"[\s–—/…]+|(?<=\w)-(?=\w)|--+", text):
-        shown = piece.strip(".,;:!?\"'„“”«»()[]{}*_~-")
-        spoken = _spoken(piece, shown, code)
-        if spoken:
-            words.append(SpokenWord(shown or piece, tuple(spoken)))
-    return words
+    known = dictionary() if code == "en" else {}
+    pieces = reading_out.pieces(text, code)
+    said = ((piece, reading_out.spoken(piece, code, known)) for piece in pieces)
+    return [SpokenWord(piece.shown or piece.raw, spoken) for piece, words in said if (spoken := _clean(words))]
 
 
-def _spoken(piece: str, shown: str, language: str) -> list[str]:
-    """What is said for one piece between spaces; empty for pure punctuation."""
-    if not any(c.isalnum() for c in shown):
-        said = SYMBOLS.get(language, {}).get(shown)
-        return [said.lower()] if said else []
-    money, clock = _MONEY.match(shown), _CLOCK.match(shown)
-    if money:
-        unit = SYMBOLS.get(language, {}).get(money[1], "")
-        return [*numerals.spell(money[2], language), *([unit] if unit else [])]
-    if clock:
-        minutes = [] if clock[2] == "00" else numerals.spell(clock[2].lstrip("0") or "0", language)
-        return [*numerals.spell(clock[1], language), *minutes]
-    if any(c.isdigit() for c in shown):
-        return _with_digits(shown, language)
-    key = shown.lower()
-    full = ABBREVIATIONS.get(language, {}).get(key)
-    dotted = piece.rstrip(",;:!?").endswith(".")
-    if full and (dotted or key not in _DOTTED_ONLY):
-        return full.lower().split()
-    if language == "en" and _is_acronym(shown):
-        return [f"{c.lower()}." if c.lower() == "a" else c.lower() for c in shown if c.isalpha()]
-    kept = "".join(c for c in key if c.isalpha() or unicodedata.combining(c) or c == "'").strip("'")
-    return [kept] if kept else []
-
-
-def _with_digits(shown: str, language: str) -> list[str]:
-    """`25`, `3.5`, `1st`, `50%`, `B2`: digits by numeral rules, letters as words, symbols by name."""
-    said: list[str] = []
-    for part in re.findall(r"\d[\d.,]*(?:st|nd|rd|th)\b|\d[\d.,]*\d|\d|[^\W\d_]+|[%&+=@$€£]", shown):
-        if part[0].isdigit():
-            said += numerals.spell(part, language)
-        else:
-            said.append(SYMBOLS.get(language, {}).get(part, part.lower()))
-    return [word for word in said if word]
-
-
-def _is_acronym(shown: str) -> bool:
-    """Two to five capitals that no dictionary word explains (`FBI` is one, `STOP` is a shouted word)."""
-    bare = shown.replace(".", "")
-    return 2 <= len(bare) <= 5 and bare.isalpha() and bare.isupper() and bare.lower() not in dictionary()
+def _clean(words: list[str]) -> tuple[str, ...]:
+    """Lower case, nothing but letters with their accents and apostrophes inside."""
+    kept = ("".join(c for c in word.lower() if c.isalpha() or unicodedata.combining(c) or c == "'") for word in words)
+    return tuple(word for word in (one.strip("'") for one in kept) if any(c.isalpha() for c in word))
 
 
 @functools.lru_cache(maxsize=1)
