@@ -49,6 +49,10 @@ class Pitch(Record):
     level: str | None = None
     near: str | None = None
     """The neighbouring level when the value lies within the calibration's tolerance of a cut."""
+    near_boundary: bool | None = None
+    """Whether there is such a neighbour; None without a level."""
+    group: str | None = None
+    """Whose cuts gave the level: `<dataset>/<gender>`, with `all` and `any` where it was the pool of all clips."""
     reason: str | None = None
 
 
@@ -61,6 +65,9 @@ class Energy(Record):
     peak_dbfs: float | None = None
     level: str | None = None
     near: str | None = None
+    near_boundary: bool | None = None
+    group: str | None = None
+    """Whose cuts gave the level: the dataset, or `all`."""
     reason: str | None = None
 
 
@@ -74,6 +81,8 @@ class Rate(Record):
     """`alignment`, `dictionary+vad`, or `nuclei+vad`."""
     level: str | None = None
     near: str | None = None
+    near_boundary: bool | None = None
+    group: str | None = None
     reason: str | None = None
 
 
@@ -105,6 +114,10 @@ class Intonation(Record):
     shape: str | None = None
     style: str | None = None
     style_near: str | None = None
+    near_boundary: bool | None = None
+    """Whether the range lies close to a cut of the styles."""
+    group: str | None = None
+    """Whose cuts gave the style: the dataset, or `all`."""
     end_difference_st: float | None = None
     slope_st_s: float | None = None
     turn_depth_st: float | None = None
