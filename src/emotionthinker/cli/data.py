@@ -46,6 +46,33 @@ def annotate(
         raise typer.Exit(1)
 
 
+def calibrate(
+    utterances: Annotated[
+        list[Path] | None, typer.Argument(help="What `annotate` wrote: JSONL or Parquet files, or its folders.")
+    ] = None,
+    out: Out = Path("runs/calibrate"),
+    name: Annotated[str, typer.Option(help="Name of the calibration; it goes into every record.")] = "fitted",
+    by_dataset: Annotated[bool, typer.Option("--by-dataset", help="Cuts for each dataset of 50 clips too.")] = False,
+    sketch: Annotated[list[Path] | None, typer.Option(help="sketches.json of other shards, merged in.")] = None,
+    apply: Annotated[
+        Path | None, typer.Option(help="Put these frozen thresholds on the utterances instead of fitting.")
+    ] = None,
+) -> None:
+    """Cut the levels by percentiles of a corpus, by gender for pitch, and draw them; or apply cuts made before.
+
+    Writes thresholds.json, sketches.json (mergeable) and report.html, or the utterances with the words of `--apply`.
+    Nothing is measured again. Clips of the test split shape no cut.
+
+    Example: `emotionthinker calibrate runs/annotate --out runs/calibrate --name mine --by-dataset`
+    """
+    from emotionthinker.prosody import calibrate as stage
+
+    recipe = stage.CalibrateRecipe(
+        utterances=utterances or [], sketches=sketch or [], name=name, by_dataset=by_dataset, apply=apply
+    )
+    typer.echo(json.dumps(stage.run(recipe, out), indent=2))
+
+
 def cot(recipe: RecipeFile, out: Out = Path("runs/cot"), set_: Overrides = None, restart: Restart = False) -> None:
     """Write chain-of-thought traces, each checked against the measurements (section 3.1).
 

@@ -145,39 +145,30 @@ class Calibration(Cuts):
         """The same measurements with levels, style, their neighbours and groups, and `calibration` set.
 
         `gender` picks the pitch cuts; None takes the speaker's as measured, and `any` when that is unknown too.
-        `dataset` picks the corpus' own cuts where the calibration has them. The first of these that exists is used,
-        and the record's `group` names it: dataset/gender, all/gender, dataset/any, all/any for pitch; dataset, all
-        for the other features.
+        `dataset` picks the corpus' own cuts where the calibration has them; the record's `group` says whose it got.
         """
-        own, near, here = self.datasets.get(dataset or "", Cuts()), self.tolerances, dataset or ALL
-        who = gender or prosody.speaker.gender or ANY
-        reliable = prosody.pitch.reliable
+        near, reliable = self.tolerances, prosody.pitch.reliable
         pitch = _place(
             prosody.pitch.median_hz if reliable else None,
-            [
-                (f"{here}/{who}", own.pitch.get(who)),
-                (f"{ALL}/{who}", self.pitch.get(who)),
-                (f"{here}/{ANY}", own.pitch.get(ANY)),
-                (f"{ALL}/{ANY}", self.pitch.get(ANY)),
-            ],
+            self.cut_for("pitch", dataset, gender or prosody.speaker.gender),
             PITCH_LEVELS,
             lambda v, at: abs(12 * math.log2(v / at)) / near.pitch_st,
         )
         energy = _place(
             prosody.energy.active_dbfs,
-            [(here, own.energy), (ALL, self.energy)],
+            self.cut_for("energy", dataset),
             ENERGY_LEVELS,
             lambda v, at: abs(v - at) / near.energy_db,
         )
         rate = _place(
             prosody.rate.articulation,
-            [(here, own.rate), (ALL, self.rate)],
+            self.cut_for("rate", dataset),
             RATE_LEVELS,
             lambda v, at: abs(v / at - 1) / near.rate_share,
         )
         style = _place(
             prosody.pitch.range_st if reliable else None,
-            [(here, self._floored(own.style)), (ALL, self._floored(self.style))],
+            self.cut_for("style", dataset),
             STYLES,
             lambda v, at: abs(v - at) / near.range_st,
         )
@@ -192,24 +183,38 @@ class Calibration(Cuts):
             }
         )
 
-    def _floored(self, cut: Cut | None) -> Cut | None:
+    def cut_for(self, feature: str, dataset: str | None = None, gender: str | None = None) -> tuple[str, Cut] | None:
+        """(group, cut) that gives the words of a feature (a key of PERCENTILES); None when there is no cut at all.
+
+        The first group that has one: for pitch dataset/gender, all/gender, dataset/any, all/any (a voice is told
+        from the other gender's before it is told from another corpus'); else dataset, all.
+        """
+        own = self.datasets.get(dataset or "", Cuts())
+        if feature == "pitch":
+            places = [(name, cuts, who) for who in (gender or ANY, ANY) for name, cuts in ((dataset, own), (ALL, self))]
+            return next(((f"{name}/{who}", cuts.pitch[who]) for name, cuts, who in places if who in cuts.pitch), None)
+        for name, cuts in ((dataset, own), (ALL, self)):
+            cut: Cut | None = getattr(cuts, feature)
+            if cut is not None:
+                return str(name), self._floored(cut) if feature == "style" else cut
+        return None
+
+    def _floored(self, cut: Cut) -> Cut:
         """The style cut with nothing but flat under `flat_below_st`."""
-        if cut is None:
-            return None
         return Cut(low=max(cut.low, self.flat_below_st), high=max(cut.high, self.flat_below_st), count=cut.count)
 
 
 def _place(
     value: float | None,
-    groups: list[tuple[str, Cut | None]],
+    found: tuple[str, Cut] | None,
     names: tuple[str, ...],
     distance: Callable[[float, float], float],
 ) -> dict[str, Any]:
-    """`level` by the first group that has a cut; `near` is the neighbouring level when `distance` to the nearer cut,
+    """`level` by the cut of the group found; `near` is the neighbouring level when `distance` to the nearer cut,
     in tolerances, is at most 1."""
-    group, cut = next(((name, cut) for name, cut in groups if cut is not None), (None, None))
-    if value is None or cut is None:
+    if value is None or found is None:
         return {"level": None, "near": None, "near_boundary": None, "group": None}
+    group, cut = found
     index = 0 if value < cut.low else 2 if value > cut.high else 1
     to_low, to_high = distance(value, cut.low), distance(value, cut.high)
     near = None

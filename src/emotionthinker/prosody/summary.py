@@ -25,7 +25,7 @@ _WORDS = {
 _REASONED = ("pitch", "energy", "rate", "stress", "intonation", "speaker", "transcript")
 
 
-def summarise(utterances: str | Path, failures: str | Path, calibration: str) -> dict[str, Any]:
+def summarise(utterances: str | Path, failures: str | Path | None, calibration: str) -> dict[str, Any]:
     """Hours, distribution of every word for each dataset and over all, reasons of missing values, failures by kind."""
     words: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
@@ -42,8 +42,10 @@ def summarise(utterances: str | Path, failures: str | Path, calibration: str) ->
             reason = getattr(prosody, group).reason
             if reason:
                 reasons[group][reason] += 1
-    with open(failures, encoding="utf-8") as lines:
-        failed = Counter(json.loads(line)["reason"] for line in lines)
+    failed: Counter[str] = Counter()
+    if failures is not None:
+        with open(failures, encoding="utf-8") as lines:
+            failed.update(json.loads(line)["reason"] for line in lines)
     return {
         "audio_seconds": round(seconds, 2),
         "calibration": calibration,
