@@ -134,9 +134,17 @@ class Speaker(Record):
     gender: str | None = None
     gender_confidence: float | None = None
     gender_method: str | None = None
+    female_probability: float | None = None
+    """P(female) of an estimate, kept when it abstains."""
     age_years: float | None = None
     age_group: str | None = None
     age_confidence: float | None = None
+    """Share of the pooled clips whose own estimate falls into the age group; None for one clip."""
+    age_method: str | None = None
+    clips: int | None = None
+    """Clips of the speaker that were pooled; None when this clip alone was heard, or nothing was estimated."""
+    licence: str | None = None
+    """Terms of the model behind an estimate; None where none was used."""
     reason: str | None = None
 
 

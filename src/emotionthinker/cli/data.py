@@ -21,6 +21,12 @@ def annotate(
     language: Annotated[str, typer.Option(help="Language of clips that name none.")] = "en",
     transcribe: Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")] = True,
     max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 3600,
+    speaker_model: Annotated[
+        str, typer.Option(help="wav2vec2 of age and gender: a folder or hub id; else gender is estimated without.")
+    ] = "",
+    accept_non_commercial: Annotated[
+        bool, typer.Option("--accept-non-commercial", help="Consent to the speaker model's CC-BY-NC-SA-4.0 terms.")
+    ] = False,
 ) -> None:
     """Measure pitch, energy, rate, stress, intonation, speaker and words of speech (section 3.1).
 
@@ -38,6 +44,8 @@ def annotate(
         language=language,
         transcribe=transcribe,
         max_seconds=max_seconds,
+        speaker_model=speaker_model,
+        accept_non_commercial=accept_non_commercial,
     )
     counts = corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))

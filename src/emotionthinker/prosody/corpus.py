@@ -1,7 +1,8 @@
 """The `annotate` stage: a corpus of any size to annotated utterances, on all cores, safe against a kill at any time.
 
-Two passes. The first measures every clip and appends to `measured.jsonl`; the second puts the words to the numbers
-with one calibration and writes the results in the order of the source. So another calibration costs no measuring.
+Two passes. The first measures every clip and appends to `measured.jsonl`; the second gives each speaker one gender,
+puts the words to the numbers with one calibration and writes the results in the order of the source. So another
+calibration or speaker model costs no measuring.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pydantic import Field
 from emotionthinker import __version__, audio, runs
 from emotionthinker.corpora import manifest, parquet
 from emotionthinker.errors import EmotionThinkerError, RecipeError, kind_of
-from emotionthinker.prosody import summary, workers
+from emotionthinker.prosody import hearing, speakers, summary, workers
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Prosody, Utterance, write_jsonl
@@ -47,6 +48,12 @@ class AnnotateRecipe(Recipe):
     """Recognise the words of clips without a transcript."""
     max_seconds: float = Field(default=audio.MAX_SECONDS, gt=0)
     """Longer files are refused."""
+    speaker_model: str = ""
+    """Folder or hub id of a wav2vec2 of age and gender in audEERING's layout; empty: the gender fallback, no age."""
+    accept_non_commercial: bool = False
+    """Consent to the terms of such weights (CC-BY-NC-SA-4.0); without it they are not used."""
+    speaker_clips: int = Field(default=8, ge=1)
+    """Clips of each speaker that the model hears."""
 
 
 class Task(NamedTuple):
@@ -71,6 +78,8 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     rows are tried again. Raises `RecordError` or `RecipeError` for a source or calibration that cannot be used.
     """
     started = time.monotonic()
+    if recipe.speaker_model and not recipe.accept_non_commercial:
+        raise RecipeError(speakers.refusal(recipe.speaker_model))
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
     job = runs.Run(out, "annotate", recipe.model_dump(mode="json"), list(recipe.source))
     job.begin()
@@ -85,11 +94,16 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     (out / "failures.jsonl.part").replace(out / "failures.jsonl")
     places = _places(measured)
     order = [id for id in stamps if id in places]
+    pool = _pooled(recipe, out, lambda: _stored(measured, order, places), stamps, progress)
+
+    def told() -> Iterator[Utterance]:
+        return (_of_speaker(utterance, pool) for utterance in _stored(measured, order, places))
+
     if calibration is None:
-        calibration = _fitted(recipe, lambda: _stored(measured, order, places))
+        calibration = _fitted(recipe, told)
     calibration.save(out / "thresholds.json")
-    write_jsonl(out / "utterances.jsonl", (_levelled(u, calibration) for u in _stored(measured, order, places)))
-    parquet.write(out / "utterances.parquet", (_levelled(u, calibration) for u in _stored(measured, order, places)))
+    write_jsonl(out / "utterances.jsonl", (_levelled(u, calibration) for u in told()))
+    parquet.write(out / "utterances.parquet", (_levelled(u, calibration) for u in told()))
     counts = {
         "rows": len(order) + failed,
         "annotated": len(order),
@@ -201,6 +215,41 @@ def _drop_stale(path: Path, stamps: dict[str, str]) -> None:
         part.replace(path)
     else:
         part.unlink()
+
+
+def _pooled(
+    recipe: AnnotateRecipe,
+    out: Path,
+    stored: Callable[[], Iterator[Utterance]],
+    stamps: dict[str, str],
+    progress: bool,
+) -> speakers.Pool:
+    """What all clips of each speaker say together; with a model, a few of them are heard first (`voices.jsonl`)."""
+    pool = speakers.Pool()
+    if recipe.speaker_model:
+        clips = hearing.chosen(stored(), recipe.speaker_clips)
+        heard_by = hearing.stamps_of(clips, recipe.speaker_model, stamps)
+        _drop_stale(out / "voices.jsonl", heard_by)
+        found = hearing.run(
+            clips,
+            recipe.speaker_model,
+            out / "voices.jsonl",
+            heard_by,
+            accept_non_commercial=recipe.accept_non_commercial,
+            progress=progress,
+        )
+        pool = speakers.Pool(found.voices, found.method, found.licence)
+    for utterance in stored():
+        pool.add(utterance)
+    return pool
+
+
+def _of_speaker(utterance: Utterance, pool: speakers.Pool) -> Utterance:
+    """The utterance with the traits of its speaker in place of those of the clip alone."""
+    if utterance.prosody is None:
+        return utterance
+    prosody = utterance.prosody.model_copy(update={"speaker": pool.traits(utterance)})
+    return utterance.model_copy(update={"prosody": prosody})
 
 
 def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -> Calibration:

@@ -16,10 +16,18 @@ _WORDS = {
     "rate_method": ("rate", "method"),
     "shape": ("intonation", "shape"),
     "style": ("intonation", "style"),
+    "pitch_near_boundary": ("pitch", "near_boundary"),
+    "energy_near_boundary": ("energy", "near_boundary"),
+    "rate_near_boundary": ("rate", "near_boundary"),
+    "style_near_boundary": ("intonation", "near_boundary"),
+    "pitch_group": ("pitch", "group"),
     "energy_shape": ("intonation", "energy_shape"),
     "stress_method": ("stress", "method"),
     "gender": ("speaker", "gender"),
     "gender_method": ("speaker", "gender_method"),
+    "age_group": ("speaker", "age_group"),
+    "age_method": ("speaker", "age_method"),
+    "licence": ("speaker", "licence"),
     "transcript": ("transcript", "source"),
 }
 _REASONED = ("pitch", "energy", "rate", "stress", "intonation", "speaker", "transcript")
