@@ -49,6 +49,10 @@ class Pitch(Record):
     level: str | None = None
     near: str | None = None
     """The neighbouring level when the value lies within the calibration's tolerance of a cut."""
+    near_boundary: bool | None = None
+    """Whether there is such a neighbour; None without a level."""
+    group: str | None = None
+    """Whose cuts gave the level: `<dataset>/<gender>`, with `all` and `any` where it was the pool of all clips."""
     reason: str | None = None
 
 
@@ -65,6 +69,9 @@ class Energy(Record):
     """1-5 kHz against 50-1000 Hz over the voiced frames: vocal effort, free of gain."""
     level: str | None = None
     near: str | None = None
+    near_boundary: bool | None = None
+    group: str | None = None
+    """Whose cuts gave the level: the dataset, or `all`."""
     reason: str | None = None
 
 
@@ -78,6 +85,8 @@ class Rate(Record):
     """`alignment`, `dictionary+vad`, or `nuclei+vad`."""
     level: str | None = None
     near: str | None = None
+    near_boundary: bool | None = None
+    group: str | None = None
     reason: str | None = None
 
 
@@ -109,6 +118,10 @@ class Intonation(Record):
     shape: str | None = None
     style: str | None = None
     style_near: str | None = None
+    near_boundary: bool | None = None
+    """Whether the range lies close to a cut of the styles."""
+    group: str | None = None
+    """Whose cuts gave the style: the dataset, or `all`."""
     end_difference_st: float | None = None
     slope_st_s: float | None = None
     turn_depth_st: float | None = None
@@ -125,9 +138,17 @@ class Speaker(Record):
     gender: str | None = None
     gender_confidence: float | None = None
     gender_method: str | None = None
+    female_probability: float | None = None
+    """P(female) of an estimate, kept when it abstains."""
     age_years: float | None = None
     age_group: str | None = None
     age_confidence: float | None = None
+    """Share of the pooled clips whose own estimate falls into the age group; None for one clip."""
+    age_method: str | None = None
+    clips: int | None = None
+    """Clips of the speaker that were pooled; None when this clip alone was heard, or nothing was estimated."""
+    licence: str | None = None
+    """Terms of the model behind an estimate; None where none was used."""
     reason: str | None = None
 
 

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from emotionthinker import __version__
 from emotionthinker.cli import app
+from emotionthinker.records import Energy, Prosody, Utterance, read_jsonl, write_jsonl
 
 COMMANDS = (
-    "annotate audit augment corpus cot evaluate explain grpo perception reproduce "
+    "annotate audit augment calibrate corpus cot evaluate explain grpo perception reproduce "
     "reward-data reward-train sft ship tower weights"
 ).split()
 
@@ -119,3 +120,22 @@ def test_restart_empties_run_folders_and_nothing_else(tmp_path: Path, monkeypatc
     (plain / "deep").mkdir()
     empty(plain, recipe)
     assert [path.name for path in plain.iterdir()] == [".lock"]
+
+
+def test_calibrate_fits_and_applies(tmp_path: Path) -> None:
+    clips = tmp_path / "utterances.jsonl"
+    write_jsonl(
+        clips,
+        (
+            Utterance(id=str(n), prosody=Prosody(duration_s=1.0, energy=Energy(active_dbfs=-60.0 + n)))
+            for n in range(60)
+        ),
+    )
+    run = CliRunner().invoke(app, ["calibrate", str(clips), "--out", str(tmp_path / "cuts"), "--name", "mine"])
+    assert run.exit_code == 0, run.output
+    assert json.loads(run.output)["clips"] == 60
+    thresholds = str(tmp_path / "cuts" / "thresholds.json")
+    run = CliRunner().invoke(app, ["calibrate", str(clips), "--apply", thresholds, "--out", str(tmp_path / "new")])
+    assert run.exit_code == 0, run.output
+    levels = [u.prosody.energy.level for u in read_jsonl(tmp_path / "new" / "utterances.jsonl") if u.prosody]
+    assert [levels.count(word) for word in ("low", "normal", "high")] == [20, 20, 20]

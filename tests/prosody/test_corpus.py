@@ -11,10 +11,11 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
+import torch
 
 from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.prosody import batch, parts
+from emotionthinker.prosody import batch, parts, speaker, speakers
 from emotionthinker.prosody.corpus import AnnotateRecipe, run
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Utterance, read_jsonl
@@ -284,3 +285,65 @@ def test_rows_keep_what_the_manifest_says(clips: Path, tmp_path: Path) -> None:
     found: Utterance = next(read_jsonl(tmp_path / "out" / "utterances.jsonl"))
     assert (found.extra["licence"], found.age, found.text) == ("CC0", 31.0, "so be it")
     assert found.prosody.transcript.source == "given"
+
+
+@pytest.fixture
+def unnamed(clips: Path) -> Path:
+    """The six good clips with speakers, two each, and no gender."""
+    rows = [json.loads(line) for line in clips.read_text().splitlines()[:6]]
+    for number, row in enumerate(rows):
+        del row["gender"]
+        row["speaker"] = f"s{number // 2}"
+    clips.write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+    return clips
+
+
+def test_each_speaker_gets_one_gender(unnamed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = iter([0.99, 0.95, 0.01, 0.02, 0.99, 0.3])
+    monkeypatch.setattr("emotionthinker.prosody.speaker.probability_female", lambda vector, model: next(shares))
+    run(recipe(unnamed), tmp_path / "out", progress=False)
+    found = [u.prosody for u in read_jsonl(tmp_path / "out" / "utterances.jsonl")]
+    assert [p.speaker.gender for p in found] == ["female", "female", "male", "male", None, None]
+    assert {(p.speaker.gender_method, p.speaker.clips, p.speaker.licence) for p in found} == {
+        (speakers.POOLED, 2, speaker.LICENCE)
+    }
+    groups = ["all/female", "all/female", "all/male", "all/male", "all/any", "all/any"]
+    assert [p.pitch.group for p in found] == groups
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["words"]["all"]["licence"] == {speaker.LICENCE: 6}
+
+
+def test_weights_under_other_terms_need_consent_before_any_work(unnamed: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"CC-BY-NC-SA-4\.0.*--accept-non-commercial"):
+        run(recipe(unnamed, speaker_model="some/model"), tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_speaker_model_costs_no_measuring_and_hears_a_few_clips(
+    unnamed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import Wav2Vec2Config
+
+    from emotionthinker.models.age_gender import AgeGender, AgeGenderNetwork
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    kind = {"conv_dim": (8,) * 7, "conv_bias": True, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
+    config = Wav2Vec2Config(**sizes, **kind, num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2)
+    folder, out = tmp_path / "model", tmp_path / "out"
+    config.save_pretrained(folder)
+    torch.manual_seed(0)
+    torch.save(AgeGenderNetwork(config).state_dict(), folder / "pytorch_model.bin")
+    (folder / "README.md").write_text("---\nlicense: cc-by-nc-sa-4.0\n---\n")
+    run(recipe(unnamed), out, progress=False)
+    monkeypatch.setattr(batch, "_measure", None)  # called, it would fail: measured clips are not measured again
+    settings = recipe(unnamed, speaker_model=str(folder), accept_non_commercial=True, speaker_clips=1)
+    run(settings, out, progress=False)
+    found = [u.prosody.speaker for u in read_jsonl(out / "utterances.jsonl")]
+    assert [found[n] == found[n + 1] for n in (0, 2, 4)] == [True] * 3
+    assert {(s.licence, s.clips, s.age_group) for s in found} == {("CC-BY-NC-SA-4.0", 1, "Child")}
+    assert {s.age_method for s in found} == {f"wav2vec2 age and gender heads (1 layers), {folder}"}
+    assert (out / "voices.jsonl").read_bytes().count(b"\n") == 3
+    monkeypatch.setattr(AgeGender, "hear", lambda self, clips: [] if not clips else 1 / 0)
+    before = (out / "utterances.jsonl").read_bytes()
+    run(settings, out, progress=False)
+    assert (out / "utterances.jsonl").read_bytes() == before

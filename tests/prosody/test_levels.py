@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotionthinker.errors import RecipeError
-from emotionthinker.prosody.levels import Calibration, Cut
+from emotionthinker.prosody.levels import Calibration, Cut, Cuts
+from emotionthinker.prosody.sketch import GRIDS
 from emotionthinker.records import PITCH_LEVELS, Energy, Pitch, Prosody, Rate, Speaker
 
 CUTS = Calibration(
@@ -109,15 +112,66 @@ def test_level_and_near_agree_with_the_cuts(f0: float, gender: str | None) -> No
 
 
 @settings(max_examples=20)
-@given(st.lists(st.floats(80, 400), min_size=60, max_size=200))
+@given(st.lists(st.floats(-80, 0), min_size=60, max_size=200))
 def test_fitted_cuts_split_in_thirds(values: list[float]) -> None:
     made = [Prosody(duration_s=1.0, energy=Energy(active_dbfs=v)) for v in values]
     from emotionthinker.records import Utterance
 
     cut = Calibration.fit((Utterance(id=str(i), prosody=p) for i, p in enumerate(made)), "x").energy
     assert cut is not None
-    assert sum(v < cut.low - 1e-3 for v in values) <= len(values) / 3 + 1
-    assert sum(v > cut.high + 1e-3 for v in values) <= len(values) / 3 + 1
+    step = GRIDS["energy"].step + 1e-3
+    assert sum(v < cut.low - step for v in values) <= len(values) / 3 + 1
+    assert sum(v > cut.high + step for v in values) <= len(values) / 3 + 1
+    assert np.allclose([cut.low, cut.high], np.percentile(values, [100 / 3, 200 / 3]), rtol=0, atol=step)
+
+
+@given(st.floats(50, 600), st.floats(-80, 0), st.floats(1, 30), st.floats(0, 40))
+def test_near_boundary_says_whether_there_is_a_neighbour(f0: float, db: float, rate: float, range_st: float) -> None:
+    found = CUTS.apply(prosody(f0, db, rate, range_st))
+    for group in (found.pitch, found.energy, found.rate):
+        assert group.near_boundary == (group.near is not None)
+    assert found.intonation.near_boundary == (found.intonation.style_near is not None)
+    silent = CUTS.apply(prosody(None, None, None, None))
+    assert silent.pitch.near_boundary is silent.energy.near_boundary is silent.intonation.near_boundary is None
+
+
+@pytest.mark.parametrize(
+    ("dataset", "gender", "pitch", "energy"),
+    [
+        ("own", "female", "own/female", "own"),
+        ("own", "male", "all/male", "own"),
+        ("own", None, "own/any", "own"),
+        ("other", "female", "all/female", "all"),
+        (None, None, "all/any", "all"),
+    ],
+)
+def test_the_group_whose_cuts_were_used_is_named(
+    dataset: str | None, gender: str | None, pitch: str, energy: str
+) -> None:
+    cut = Cut(low=1, high=2, count=60)
+    own = Cuts(pitch={"female": cut, "any": cut}, energy=cut)
+    found = CUTS.model_copy(update={"datasets": {"own": own}}).apply(prosody(), gender, dataset)
+    assert (found.pitch.group, found.energy.group, found.rate.group) == (pitch, energy, "all")
+    assert found.intonation.group == "all"
+
+
+def test_a_gender_without_cuts_anywhere_falls_back_to_the_own_pool_then_to_all(utterance: Any) -> None:
+    cut = Cut(low=1, high=2, count=60)
+    bare = Calibration(name="bare", pitch={"any": cut}, datasets={"own": Cuts(pitch={"any": cut})})
+    assert bare.apply(prosody(), "male", "own").pitch.group == "own/any"
+    assert bare.apply(prosody(), "male", "other").pitch.group == "all/any"
+
+
+def test_fitted_cuts_are_frozen(utterance: Any, tmp_path: Path) -> None:
+    fitted = Calibration.fit([utterance(i, f0=200.0 + i) for i in range(60)], "mine")
+    fitted.save(tmp_path / "cuts.json")
+    assert Calibration.load(tmp_path / "cuts.json") == fitted
+    assert fitted.fingerprint() == fitted.model_copy(update={"name": "other", "about": {}}).fingerprint()
+    edited = json.loads((tmp_path / "cuts.json").read_text())
+    edited["energy"]["high"] += 1
+    (tmp_path / "cuts.json").write_text(json.dumps(edited))
+    with pytest.raises(RecipeError, match="changed after they were fitted"):
+        Calibration.load(tmp_path / "cuts.json")
 
 
 def test_small_groups_fall_back_to_the_pool(utterance: Any) -> None:

@@ -27,6 +27,15 @@ def test_a_given_gender_wins_and_age_has_its_reason(spoken: Any) -> None:
     assert "age: no_age_model" in found.reason
 
 
+def test_an_estimate_names_its_terms_and_keeps_its_probability(spoken: Any) -> None:
+    found = measured(audio.load(spoken("neutral"))[0])
+    assert found.licence == speaker.LICENCE
+    assert found.gender_confidence == pytest.approx(
+        max(found.female_probability, 1 - found.female_probability), abs=1e-3
+    )
+    assert found.clips is None
+
+
 def test_a_synthetic_woman_is_told(spoken: Any) -> None:
     samples, _ = audio.load(spoken("neutral"))
     found = measured(samples)

@@ -29,6 +29,12 @@ def annotate(
         int, typer.Option(help="Write shards/part-*.parquet of so many rows, not utterances.parquet.", min=0)
     ] = 0,
     embed_audio: Annotated[bool, typer.Option("--embed-audio", help="Shards hold the sound, not its path.")] = False,
+    speaker_model: Annotated[
+        str, typer.Option(help="wav2vec2 of age and gender: a folder or hub id; else gender is estimated without.")
+    ] = "",
+    accept_non_commercial: Annotated[
+        bool, typer.Option("--accept-non-commercial", help="Consent to the speaker model's CC-BY-NC-SA-4.0 terms.")
+    ] = False,
 ) -> None:
     """Measure pitch, energy, rate, stress, intonation, speaker and words of speech (section 3.1).
 
@@ -53,6 +59,8 @@ def annotate(
         ray_address=ray_address,
         shard_rows=shard_rows,
         embed_audio=embed_audio,
+        speaker_model=speaker_model,
+        accept_non_commercial=accept_non_commercial,
     )
     counts = corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))
@@ -146,6 +154,33 @@ def audit(
     if summary["failed"]:
         typer.echo(f"{summary['failed']} rows failed; reasons in {out / 'failures.jsonl'}", err=True)
         raise typer.Exit(1)
+
+
+def calibrate(
+    utterances: Annotated[
+        list[Path] | None, typer.Argument(help="What `annotate` wrote: JSONL or Parquet files, or its folders.")
+    ] = None,
+    out: Out = Path("runs/calibrate"),
+    name: Annotated[str, typer.Option(help="Name of the calibration; it goes into every record.")] = "fitted",
+    by_dataset: Annotated[bool, typer.Option("--by-dataset", help="Cuts for each dataset of 50 clips too.")] = False,
+    sketch: Annotated[list[Path] | None, typer.Option(help="sketches.json of other shards, merged in.")] = None,
+    apply: Annotated[
+        Path | None, typer.Option(help="Put these frozen thresholds on the utterances instead of fitting.")
+    ] = None,
+) -> None:
+    """Cut the levels by percentiles of a corpus, by gender for pitch, and draw them; or apply cuts made before.
+
+    Writes thresholds.json, sketches.json (mergeable) and report.html, or the utterances with the words of `--apply`.
+    Nothing is measured again. Clips of the test split shape no cut.
+
+    Example: `emotionthinker calibrate runs/annotate --out runs/calibrate --name mine --by-dataset`
+    """
+    from emotionthinker.prosody import calibrate as stage
+
+    recipe = stage.CalibrateRecipe(
+        utterances=utterances or [], sketches=sketch or [], name=name, by_dataset=by_dataset, apply=apply
+    )
+    typer.echo(json.dumps(stage.run(recipe, out), indent=2))
 
 
 def cot(recipe: RecipeFile, out: Out = Path("runs/cot"), set_: Overrides = None, restart: Restart = False) -> None:

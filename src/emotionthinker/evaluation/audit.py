@@ -17,7 +17,7 @@ from emotionthinker.corpora import published
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.errors import RecordError, kind_of
 from emotionthinker.evaluation.findings import Finding, compare
-from emotionthinker.prosody import corpus
+from emotionthinker.prosody import batch, corpus
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import GENDERS, Utterance, read_jsonl
@@ -92,7 +92,7 @@ def _prepare(recipe: AuditRecipe, path: Path) -> list[BadRow]:
 
 def _failures(out: Path, bad: list[BadRow]) -> int:
     """Unreadable rows and those that could not be measured, in one file; returns how many."""
-    rows = [corpus.failure(row.id, None, kind_of(row.error), str(row.error)) for row in bad]
+    rows = [batch.failure(row.id, None, kind_of(row.error), str(row.error)) for row in bad]
     with open(out / "annotate" / "failures.jsonl", encoding="utf-8") as lines:
         rows += [json.loads(line) for line in lines]
     part = out / "failures.jsonl.part"

@@ -1,8 +1,9 @@
 """The `annotate` stage: a corpus of any size to annotated utterances, on all cores, safe against a kill at any time.
 
-Two passes. The first measures every clip and appends to the parts in `measured/`; the second puts the words to the
-numbers with one calibration and writes the results in the order of the source. So another calibration costs no
-measuring. Neither holds more than a few thousand rows in memory, however long the source is.
+Two passes. The first measures every clip and appends to the parts in `measured/`; the second gives each speaker one
+gender, puts the words to the numbers with one calibration and writes the results in the order of the source. So another
+calibration or speaker model costs no measuring. Neither holds more than a few thousand rows in memory, however long the
+source is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pydantic import Field
 from emotionthinker import __version__, audio, embedded, runs
 from emotionthinker.corpora import manifest, parquet
 from emotionthinker.errors import RecipeError, kind_of
-from emotionthinker.prosody import batch, parts, shards, summary, workers
+from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary, workers
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Prosody, Utterance
@@ -58,6 +59,12 @@ class AnnotateRecipe(Recipe):
     """Rows of a Parquet shard in `shards/`; 0 writes one `utterances.parquet`."""
     embed_audio: bool = False
     """Shards hold the encoded sound itself ({bytes, path}), not its path."""
+    speaker_model: str = ""
+    """Folder or hub id of a wav2vec2 of age and gender in audEERING's layout; empty: the gender fallback, no age."""
+    accept_non_commercial: bool = False
+    """Consent to the terms of such weights (CC-BY-NC-SA-4.0); without it they are not used."""
+    speaker_clips: int = Field(default=8, ge=1)
+    """Clips of each speaker that the model hears."""
 
 
 class Task(NamedTuple):
@@ -82,6 +89,8 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     started = time.monotonic()
     if recipe.embed_audio and not recipe.shard_rows:
         raise RecipeError("embed_audio puts sound into shards: set shard_rows too, for example --shard-rows 1000")
+    if recipe.speaker_model and not recipe.accept_non_commercial:
+        raise RecipeError(speakers.refusal(recipe.speaker_model))
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
     job = runs.Run(out, "annotate", recipe.model_dump(mode="json"), list(recipe.source))
     job.begin()
@@ -94,10 +103,11 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
     (out / "failures.jsonl.part").replace(out / "failures.jsonl")
     stored = partial(_stored, measured, first_pass.parts)
+    pool = _pool(recipe, out, stored, partial(_stamps, measured, first_pass.parts), progress)
     if calibration is None:
-        calibration = _fitted(recipe, stored)
+        calibration = _fitted(recipe, lambda: map(pool.apply, stored()))
     calibration.save(out / "thresholds.json")
-    annotated, tally = _write(recipe, out, measured, first_pass.parts, calibration)
+    annotated, tally = _write(recipe, out, measured, first_pass.parts, pool, calibration)
     counts = {
         "rows": annotated + first_pass.failed,
         "annotated": annotated,
@@ -189,6 +199,39 @@ def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Iter
     return lambda rows: workers.run_batches(work, rows, recipe.workers or os.cpu_count() or 1)
 
 
+def _pool(
+    recipe: AnnotateRecipe,
+    out: Path,
+    stored: Callable[[], Iterator[Utterance]],
+    stamps: Callable[[set[str]], dict[str, str]],
+    progress: bool,
+) -> speakers.Pool:
+    """What all clips of each speaker say together; with a model, a few of them are heard first (`voices.jsonl`)."""
+    pool = speakers.Pool()
+    if recipe.speaker_model:
+        clips = hearing.chosen(stored(), recipe.speaker_clips)
+        measured = stamps({clip.id for clip in clips})
+        heard_by = hearing.stamps_of(clips, recipe.speaker_model, measured)
+        parts.drop_stale(out / "voices.jsonl", heard_by)
+        found = hearing.run(
+            clips,
+            recipe.speaker_model,
+            out / "voices.jsonl",
+            heard_by,
+            accept_non_commercial=recipe.accept_non_commercial,
+            progress=progress,
+        )
+        pool = speakers.Pool(found.voices, found.method, found.licence)
+    for utterance in stored():
+        pool.add(utterance)
+    return pool
+
+
+def _stamps(folder: Path, count: int, wanted: set[str]) -> dict[str, str]:
+    rows = map(json.loads, parts.lines(folder, count))
+    return {row["id"]: row["stamp"] for row in rows if row["id"] in wanted}
+
+
 def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -> Calibration:
     """Cuts from all clips but those of the test split, with where they come from."""
     datasets = Counter(u.dataset or "(no dataset)" for u in stored() if u.split != "test")
@@ -204,7 +247,7 @@ def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -
 
 
 def _write(
-    recipe: AnnotateRecipe, out: Path, measured: Path, count: int, calibration: Calibration
+    recipe: AnnotateRecipe, out: Path, measured: Path, count: int, pool: speakers.Pool, calibration: Calibration
 ) -> tuple[int, summary.Tally]:
     """Second pass: the results with their words; returns the number of rows and what they are."""
     tally, rows = summary.Tally(), 0
@@ -214,7 +257,7 @@ def _write(
         nonlocal rows
         with open(part, "w", encoding="utf-8") as lines:
             for utterance in _stored(measured, count):
-                levelled = _levelled(utterance, calibration)
+                levelled = _levelled(pool.apply(utterance), calibration)
                 lines.write(levelled.model_dump_json() + "\n")
                 tally.add(levelled)
                 rows += 1
@@ -227,7 +270,7 @@ def _write(
         shards.write(
             out / "shards",
             partial(parts.lines, measured, count),
-            lambda line: _levelled(_utterance(line), calibration),
+            lambda line: _levelled(pool.apply(_utterance(line)), calibration),
             rows=recipe.shard_rows,
             embed=recipe.embed_audio,
             settings=settings,

@@ -6,18 +6,18 @@ thresholds do not fit, since acted speech has almost no utterance under 3 semito
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from emotionthinker.errors import RecipeError
+from emotionthinker.prosody.sketch import ANY, Sketch, Sketches
 from emotionthinker.records import ENERGY_LEVELS, GENDERS, PITCH_LEVELS, RATE_LEVELS, STYLES, Prosody, Utterance
 from emotionthinker.runs import write_json
 
@@ -31,7 +31,8 @@ PERCENTILES = {
 }
 FLAT_BELOW_ST = 2.5
 """A range under this is flat whatever the corpus does: smaller movements are hardly heard as movement."""
-ANY = "any"
+ALL = "all"
+"""The group of all clips, in the `group` of a record."""
 
 
 class Cut(BaseModel):
@@ -79,6 +80,17 @@ class Calibration(Cuts):
     tolerances: Tolerances = Tolerances()
     about: dict[str, Any] = Field(default_factory=dict)
     """Where the cuts come from: data, counts, percentiles, command."""
+    digest: str | None = None
+    """`fingerprint` of the cuts when they were fitted: they are frozen, and a file that was edited since is refused."""
+
+    @model_validator(mode="after")
+    def _frozen(self) -> Calibration:
+        if self.digest is not None and self.digest != self.fingerprint():
+            raise ValueError(
+                f"its cuts were changed after they were fitted (digest {self.digest}, they now have "
+                f"{self.fingerprint()}); fit new ones with `calibrate`, or delete `digest` to take them as they are"
+            )
+        return self
 
     @classmethod
     def load(cls, source: str | Path) -> Calibration:
@@ -103,113 +115,124 @@ class Calibration(Cuts):
 
     @classmethod
     def fit(cls, utterances: Iterable[Utterance], name: str, *, by_dataset: bool = False, **about: Any) -> Calibration:
-        """Percentile cuts over annotated utterances (streamed; four numbers a clip are kept).
+        """`from_sketches` over annotated utterances, streamed: memory does not grow with their number."""
+        return cls.from_sketches(Sketches.of(utterances), name, by_dataset=by_dataset, **about)
+
+    @classmethod
+    def from_sketches(cls, sketches: Sketches, name: str, *, by_dataset: bool = False, **about: Any) -> Calibration:
+        """Percentile cuts, each within a bin of the sketch (0.05 st, 0.1 dB, 0.02 phones/s) of the exact one.
 
         Unreliable pitch is left out. A gender with under 50 clips gets no cuts of its own and falls back to `any`, the
         pool of all voices. `by_dataset` adds cuts for each feature and dataset with 50 clips: right where recording
         levels or texts differ between corpora. A feature that no clip has gets no cut, and `apply` no level.
         """
-        pooled, each = _Values(), defaultdict[str, _Values](_Values)
-        for utterance in utterances:
-            if utterance.prosody is not None:
-                pooled.add(utterance.prosody, utterance.gender)
-                if by_dataset and utterance.dataset:
-                    each[utterance.dataset].add(utterance.prosody, utterance.gender)
-        return cls(
+        each = sketches.datasets if by_dataset else {}
+        counts = {slot: sketch.count for slot, sketch in sketches.pooled.items()}
+        made = cls(
             name=name,
-            **pooled.cuts(1),
-            datasets={dataset: Cuts(**values.cuts(MIN_GROUP)) for dataset, values in sorted(each.items())},
-            about={"percentiles": {k: list(v) for k, v in PERCENTILES.items()}, "counts": pooled.counts(), **about},
+            **_cuts(sketches.pooled, 1),
+            datasets={dataset: Cuts(**_cuts(group, MIN_GROUP)) for dataset, group in sorted(each.items())},
+            about={"percentiles": {k: list(v) for k, v in PERCENTILES.items()}, "counts": counts, **about},
         )
+        return made.model_copy(update={"digest": made.fingerprint()})
+
+    def fingerprint(self) -> str:
+        """Digest of everything that decides about words: two calibrations with the same one give the same words."""
+        text = self.model_dump_json(exclude={"name", "about", "digest"})
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def apply(self, prosody: Prosody, gender: str | None = None, dataset: str | None = None) -> Prosody:
-        """The same measurements with `level`, `near`, `style`, `style_near` and `calibration` set.
+        """The same measurements with levels, style, their neighbours and groups, and `calibration` set.
 
         `gender` picks the pitch cuts; None takes the speaker's as measured, and `any` when that is unknown too.
-        `dataset` picks the corpus' own cuts where the calibration has them.
+        `dataset` picks the corpus' own cuts where the calibration has them; the record's `group` says whose it got.
         """
-        own, near = self.datasets.get(dataset or "", Cuts()), self.tolerances
-        group = gender or prosody.speaker.gender or ANY
-        of_pitch = own.pitch.get(group) or self.pitch.get(group) or own.pitch.get(ANY) or self.pitch.get(ANY)
-        median, range_st = prosody.pitch.median_hz, prosody.pitch.range_st
-        if not prosody.pitch.reliable:
-            median = range_st = None
-        pitch = _place(median, of_pitch, PITCH_LEVELS, lambda v, at: abs(12 * math.log2(v / at)) / near.pitch_st)
+        near, reliable = self.tolerances, prosody.pitch.reliable
+        pitch = _place(
+            prosody.pitch.median_hz if reliable else None,
+            self.cut_for("pitch", dataset, gender or prosody.speaker.gender),
+            PITCH_LEVELS,
+            lambda v, at: abs(12 * math.log2(v / at)) / near.pitch_st,
+        )
         energy = _place(
             prosody.energy.active_dbfs,
-            own.energy or self.energy,
+            self.cut_for("energy", dataset),
             ENERGY_LEVELS,
             lambda v, at: abs(v - at) / near.energy_db,
         )
         rate = _place(
             prosody.rate.articulation,
-            own.rate or self.rate,
+            self.cut_for("rate", dataset),
             RATE_LEVELS,
             lambda v, at: abs(v / at - 1) / near.rate_share,
         )
         style = _place(
-            range_st, self._floored(own.style or self.style), STYLES, lambda v, at: abs(v - at) / near.range_st
+            prosody.pitch.range_st if reliable else None,
+            self.cut_for("style", dataset),
+            STYLES,
+            lambda v, at: abs(v - at) / near.range_st,
         )
+        style |= {"style": style.pop("level"), "style_near": style.pop("near")}
         return prosody.model_copy(
             update={
-                "pitch": prosody.pitch.model_copy(update={"level": pitch[0], "near": pitch[1]}),
-                "energy": prosody.energy.model_copy(update={"level": energy[0], "near": energy[1]}),
-                "rate": prosody.rate.model_copy(update={"level": rate[0], "near": rate[1]}),
-                "intonation": prosody.intonation.model_copy(update={"style": style[0], "style_near": style[1]}),
+                "pitch": prosody.pitch.model_copy(update=pitch),
+                "energy": prosody.energy.model_copy(update=energy),
+                "rate": prosody.rate.model_copy(update=rate),
+                "intonation": prosody.intonation.model_copy(update=style),
                 "calibration": self.name,
             }
         )
 
-    def _floored(self, cut: Cut | None) -> Cut | None:
+    def cut_for(self, feature: str, dataset: str | None = None, gender: str | None = None) -> tuple[str, Cut] | None:
+        """(group, cut) that gives the words of a feature (a key of PERCENTILES); None when there is no cut at all.
+
+        The first group that has one: for pitch dataset/gender, all/gender, dataset/any, all/any (a voice is told
+        from the other gender's before it is told from another corpus'); else dataset, all.
+        """
+        own = self.datasets.get(dataset or "", Cuts())
+        if feature == "pitch":
+            places = [(name, cuts, who) for who in (gender or ANY, ANY) for name, cuts in ((dataset, own), (ALL, self))]
+            return next(((f"{name}/{who}", cuts.pitch[who]) for name, cuts, who in places if who in cuts.pitch), None)
+        for name, cuts in ((dataset, own), (ALL, self)):
+            cut: Cut | None = getattr(cuts, feature)
+            if cut is not None:
+                return str(name), self._floored(cut) if feature == "style" else cut
+        return None
+
+    def _floored(self, cut: Cut) -> Cut:
         """The style cut with nothing but flat under `flat_below_st`."""
-        if cut is None:
-            return None
         return Cut(low=max(cut.low, self.flat_below_st), high=max(cut.high, self.flat_below_st), count=cut.count)
 
 
 def _place(
-    value: float | None, cut: Cut | None, names: tuple[str, ...], distance: Any
-) -> tuple[str | None, str | None]:
-    """(level, neighbouring level when `distance` to the nearer cut, in tolerances, is at most 1)."""
-    if value is None or cut is None:
-        return None, None
+    value: float | None,
+    found: tuple[str, Cut] | None,
+    names: tuple[str, ...],
+    distance: Callable[[float, float], float],
+) -> dict[str, Any]:
+    """`level` by the cut of the group found; `near` is the neighbouring level when `distance` to the nearer cut,
+    in tolerances, is at most 1."""
+    if value is None or found is None:
+        return {"level": None, "near": None, "near_boundary": None, "group": None}
+    group, cut = found
     index = 0 if value < cut.low else 2 if value > cut.high else 1
     to_low, to_high = distance(value, cut.low), distance(value, cut.high)
-    if min(to_low, to_high) > 1:
-        return names[index], None
-    neighbour = 1 if index != 1 else 0 if to_low <= to_high else 2
-    return names[index], names[neighbour]
+    near = None
+    if min(to_low, to_high) <= 1:
+        near = names[1 if index != 1 else 0 if to_low <= to_high else 2]
+    return {"level": names[index], "near": near, "near_boundary": near is not None, "group": group}
 
 
-class _Values:
-    """The numbers behind the cuts of one group of clips."""
-
-    def __init__(self) -> None:
-        self.of: dict[str, list[float]] = {key: [] for key in (*GENDERS, ANY, "energy", "rate", "style")}
-
-    def add(self, prosody: Prosody, gender: str | None) -> None:
-        pitch = prosody.pitch
-        if pitch.reliable and pitch.median_hz is not None and pitch.range_st is not None:
-            self.of[ANY].append(pitch.median_hz)
-            self.of["style"].append(pitch.range_st)
-            group = gender or prosody.speaker.gender
-            if group in GENDERS:
-                self.of[group].append(pitch.median_hz)
-        for feature, value in (("energy", prosody.energy.active_dbfs), ("rate", prosody.rate.articulation)):
-            if value is not None:
-                self.of[feature].append(value)
-
-    def cuts(self, least: int) -> dict[str, Any]:
-        """Cuts of the features with at least `least` values (a gender: MIN_GROUP), as fields of `Cuts`."""
-        needed = {key: MIN_GROUP if key in GENDERS else least for key in self.of}
-        pitch = {g: _cut(self.of[g], "pitch") for g in (*GENDERS, ANY) if len(self.of[g]) >= needed[g]}
-        rest = {f: _cut(self.of[f], f) for f in ("energy", "rate", "style") if len(self.of[f]) >= needed[f]}
-        return {"pitch": pitch, **rest}
-
-    def counts(self) -> dict[str, int]:
-        return {key: len(values) for key, values in self.of.items()}
+def _cuts(sketches: dict[str, Sketch], least: int) -> dict[str, Any]:
+    """Cuts of the features with at least `least` values (a gender: MIN_GROUP), as fields of `Cuts`."""
+    enough = {
+        slot: sketch for slot, sketch in sketches.items() if sketch.count >= (MIN_GROUP if slot in GENDERS else least)
+    }
+    pitch = {slot: _cut(enough[slot], "pitch") for slot in (*GENDERS, ANY) if slot in enough}
+    rest: dict[str, Any] = {slot: _cut(enough[slot], slot) for slot in ("energy", "rate", "style") if slot in enough}
+    return {"pitch": pitch, **rest}
 
 
-def _cut(values: list[float], feature: str) -> Cut:
-    low, high = np.percentile(values, PERCENTILES[feature])
-    return Cut(low=round(float(low), 3), high=round(float(high), 3), count=len(values))
+def _cut(sketch: Sketch, feature: str) -> Cut:
+    low, high = sketch.quantiles(share / 100 for share in PERCENTILES[feature])
+    return Cut(low=round(low, 3), high=round(high, 3), count=sketch.count)

@@ -66,7 +66,7 @@ class Part:
     def open(self) -> list[str]:
         """Take up what is stored; returns the ids that are still to be measured."""
         self.marker.unlink(missing_ok=True)
-        _drop_stale(self.path, self.stamps)
+        drop_stale(self.path, self.stamps)
         self.store = JsonlStore(self.path)
         todo = [id for id in self.stamps if id not in self.store]
         self.missing = len(todo)
@@ -96,7 +96,7 @@ class Part:
             self.store.close()
 
 
-def _drop_stale(path: Path, stamps: dict[str, str]) -> None:
+def drop_stale(path: Path, stamps: dict[str, str]) -> None:
     """Rewrite the store without rows of another source, sound or setting, and without a second row of an id.
 
     A torn last line is left to the store.

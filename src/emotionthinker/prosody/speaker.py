@@ -23,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 Samples = npt.NDArray[np.float32]
 
 METHOD = "logistic regression on voice features"
+LICENCE = "Apache-2.0 (own fit)"
 NO_AGE = "no_age_model"
 MIN_VOICED_FRAMES = 25
 _MAX_FRAMES = 200
@@ -49,21 +50,30 @@ def measure(
     fitted threshold, unvoiced below 0.25 s of voicing.
     """
     if gender is not None:
-        return Speaker(gender=gender, gender_confidence=1.0, gender_method="given", reason=f"age: {NO_AGE}")
+        return given(gender)
     vector = features(samples, sample_rate, track, speech)
     if vector is None:
         return Speaker(reason=f"gender: unvoiced; age: {NO_AGE}")
-    model = _model()
-    share = probability_female(vector, model)
+    return judged(probability_female(vector, _model()))
+
+
+def given(gender: str) -> Speaker:
+    """The traits of a speaker whose gender is known."""
+    return Speaker(gender=gender, gender_confidence=1.0, gender_method="given", reason=f"age: {NO_AGE}")
+
+
+def judged(share: float, method: str = METHOD, clips: int | None = None) -> Speaker:
+    """The traits that P(female) of the fallback stands for: a gender, or None below the fitted threshold."""
     confidence = max(share, 1.0 - share)
-    if confidence < model["abstain_below"]:
-        reason = f"gender: uncertain; age: {NO_AGE}"
-        return Speaker(gender_confidence=round(confidence, 3), gender_method=METHOD, reason=reason)
+    sure = confidence >= _model()["abstain_below"]
     return Speaker(
-        gender="female" if share >= 0.5 else "male",
+        gender=("female" if share >= 0.5 else "male") if sure else None,
         gender_confidence=round(confidence, 3),
-        gender_method=METHOD,
-        reason=f"age: {NO_AGE}",
+        gender_method=method,
+        female_probability=round(share, 4),
+        clips=clips,
+        licence=LICENCE,
+        reason=f"age: {NO_AGE}" if sure else f"gender: uncertain; age: {NO_AGE}",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,18 @@ _WORDS = {
     "rate_method": ("rate", "method"),
     "shape": ("intonation", "shape"),
     "style": ("intonation", "style"),
+    "pitch_near_boundary": ("pitch", "near_boundary"),
+    "energy_near_boundary": ("energy", "near_boundary"),
+    "rate_near_boundary": ("rate", "near_boundary"),
+    "style_near_boundary": ("intonation", "near_boundary"),
+    "pitch_group": ("pitch", "group"),
     "energy_shape": ("intonation", "energy_shape"),
     "stress_method": ("stress", "method"),
     "gender": ("speaker", "gender"),
     "gender_method": ("speaker", "gender_method"),
+    "age_group": ("speaker", "age_group"),
+    "age_method": ("speaker", "age_method"),
+    "licence": ("speaker", "licence"),
     "transcript": ("transcript", "source"),
 }
 _REASONED = ("pitch", "energy", "rate", "stress", "intonation", "speaker", "transcript")
@@ -46,10 +55,12 @@ class Tally:
             if reason:
                 self.reasons[group][reason] += 1
 
-    def table(self, failures: str | Path, calibration: str) -> dict[str, Any]:
-        """As it goes into `summary.json`; `failures` is the JSONL file of the rows that failed."""
-        with open(failures, encoding="utf-8") as lines:
-            failed = Counter(json.loads(line)["reason"] for line in lines)
+    def table(self, failures: str | Path | None, calibration: str) -> dict[str, Any]:
+        """As it goes into `summary.json`; `failures` is the JSONL file of the rows that failed, if any could."""
+        failed: Counter[str] = Counter()
+        if failures is not None:
+            with open(failures, encoding="utf-8") as lines:
+                failed.update(json.loads(line)["reason"] for line in lines)
         return {
             "audio_seconds": round(self.seconds, 2),
             "calibration": calibration,
@@ -57,6 +68,14 @@ class Tally:
             "missing": {group: dict(counts.most_common()) for group, counts in self.reasons.items()},
             "words": {d: {n: dict(c.most_common()) for n, c in names.items()} for d, names in self.words.items()},
         }
+
+
+def of(utterances: Iterable[Utterance], failures: str | Path | None, calibration: str) -> dict[str, Any]:
+    """The table of all utterances."""
+    tally = Tally()
+    for utterance in utterances:
+        tally.add(utterance)
+    return tally.table(failures, calibration)
 
 
 def _values(prosody: Prosody, emotion: str | None) -> list[tuple[str, str]]:

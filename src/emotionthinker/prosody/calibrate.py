@@ -1,0 +1,177 @@
+"""The `calibrate` stage: cuts of the levels from annotated clips and sketches of shards, frozen, and applied to others.
+
+Nothing is measured: it reads what `annotate` wrote. Applied cuts change the words of the records, never the numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from emotionthinker import runs
+from emotionthinker.corpora import parquet
+from emotionthinker.errors import RecipeError, RecordError
+from emotionthinker.prosody import summary
+from emotionthinker.prosody.levels import Calibration
+from emotionthinker.prosody.sketch import Sketches
+from emotionthinker.recipes import Recipe
+from emotionthinker.records import Prosody, Utterance, read_jsonl, write_jsonl
+
+THRESHOLDS = "thresholds.json"
+SKETCHES = "sketches.json"
+REPORT = "report.html"
+_WORDS = {"pitch": "level", "energy": "level", "rate": "level", "intonation": "style"}
+
+
+class CalibrateRecipe(Recipe):
+    """Settings of the `calibrate` stage."""
+
+    utterances: list[Path] = Field(default_factory=list)
+    """What `annotate` wrote: JSONL or Parquet files, or its folders."""
+    sketches: list[Path] = Field(default_factory=list)
+    """`sketches.json` of shards, merged in."""
+    name: str = Field(default="fitted", min_length=1)
+    """Name of the calibration; it goes into every record the cuts are applied to."""
+    by_dataset: bool = False
+    """Cuts for each dataset too, and for each dataset and gender, of at least 50 clips."""
+    apply: Path | None = None
+    """Frozen thresholds to put on `utterances` instead of fitting new ones."""
+
+
+def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
+    """Fit cuts, or apply frozen ones; returns counts. Raises `RecipeError` or `RecordError` for unusable input.
+
+    Fitting writes `thresholds.json`, `sketches.json` and `report.html`; clips of the test split are left out. Applying
+    writes `utterances.jsonl`, `utterances.parquet`, `thresholds.json` and `summary.json`. Both: `manifest.json`.
+    """
+    files = [file for source in recipe.utterances for file in shards(source)]
+    if recipe.apply is not None:
+        return _apply(recipe, files, out)
+    if not files and not recipe.sketches:
+        raise RecipeError("nothing to calibrate on; give annotated utterances, or sketches of them")
+    sketches, left_out = gather(files, recipe.sketches)
+    calibration = Calibration.from_sketches(
+        sketches,
+        recipe.name,
+        by_dataset=recipe.by_dataset,
+        clips=sketches.clips,
+        left_out="clips of the test split",
+        source=sorted(sketches.sources.values()),
+        command=f"emotionthinker calibrate --name {recipe.name}" + " --by-dataset" * recipe.by_dataset,
+        fitted=time.strftime("%Y-%m-%d", time.gmtime()),
+    )
+    if not sum(sketches.clips.values()):
+        raise RecipeError(
+            f"{', '.join(map(str, files))}: no measured clip outside the test split; run `annotate` first"
+        )
+    _refuse_to_thaw(out / THRESHOLDS, calibration)
+    job = runs.Run(out, "calibrate", recipe.model_dump(mode="json"), [*files, *recipe.sketches])
+    job.begin()
+    sketches.save(out / SKETCHES)
+    calibration.save(out / THRESHOLDS)
+    _draw(calibration, sketches, out / REPORT)
+    counts = {"clips": sum(sketches.clips.values()), "left_out": left_out, "datasets": len(sketches.datasets)}
+    job.finish(counts=counts)
+    return {**counts, "name": calibration.name, "digest": calibration.digest}
+
+
+def shards(source: Path) -> list[Path]:
+    """The files of annotated clips at a path: itself, or in a folder utterances.jsonl, else every Parquet file."""
+    if source.is_dir():
+        whole = source / "utterances.jsonl"
+        found = [whole] if whole.is_file() else sorted(source.rglob("*.parquet"))
+        if not found:
+            raise RecipeError(f"{source}: neither utterances.jsonl nor a Parquet file in it; `annotate` writes them")
+        return found
+    if not source.is_file():
+        raise RecipeError(f"{source}: no such file or folder; expected what `annotate` wrote")
+    return [source]
+
+
+def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]:
+    """(sketches of all files and saved sketches merged, number of clips left out as of the test split).
+
+    Raises `RecipeError` when the same file is in it twice.
+    """
+    total, left_out = Sketches(), 0
+    for file in files:
+        shard = Sketches(sources={runs.sha256(file): file.name})
+        for utterance in _read(file):
+            if utterance.split == "test":
+                left_out += 1
+            else:
+                shard.add(utterance)
+        total = total.merge(shard)
+    for path in saved:
+        total = total.merge(Sketches.load(path))
+    return total, left_out
+
+
+def _read(file: Path) -> Iterator[Utterance]:
+    return parquet.read(file) if file.suffix == ".parquet" else read_jsonl(file)
+
+
+def _refuse_to_thaw(path: Path, calibration: Calibration) -> None:
+    """Cuts that were fitted stay: records may name them."""
+    if path.exists() and Calibration.load(path).fingerprint() != calibration.fingerprint():
+        raise RecipeError(
+            f"{path} holds other cuts, and cuts once fitted are frozen; write the new ones to another folder (--out) "
+            "under another name (--name)"
+        )
+
+
+def _draw(calibration: Calibration, sketches: Sketches, path: Path) -> None:
+    from emotionthinker.report import distributions
+
+    part = path.with_name(path.name + ".part")
+    part.write_text(distributions.page(calibration, sketches), encoding="utf-8")
+    part.replace(path)
+
+
+def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[str, Any]:
+    if recipe.sketches or not files:
+        raise RecipeError("frozen cuts are applied to annotated utterances; give those, and no sketches")
+    inside = [file for file in files if file.resolve().parent == out.resolve()]
+    if inside:
+        raise RecipeError(f"{inside[0]} would be overwritten by its own result; write to another folder (--out)")
+    calibration = Calibration.load(recipe.apply or "")
+    job = runs.Run(
+        out, "calibrate", recipe.model_dump(mode="json"), [*files, *([recipe.apply] if recipe.apply else [])]
+    )
+    job.begin()
+    calibration.save(out / THRESHOLDS)
+    changed: Counter[str] = Counter()
+    count = write_jsonl(out / "utterances.jsonl", _with_words(files, calibration, changed))
+    parquet.write(out / "utterances.parquet", read_jsonl(out / "utterances.jsonl"))
+    table = summary.of(read_jsonl(out / "utterances.jsonl"), None, calibration.name)
+    counts = {"rows": count, **{f"changed_{name}": changed[name] for name in (*_WORDS, "records")}}
+    runs.write_json(out / "summary.json", {**counts, **table})
+    job.finish(counts=counts, metrics=table)
+    return {**counts, "name": calibration.name, "digest": calibration.fingerprint()}
+
+
+def _with_words(files: Sequence[Path], calibration: Calibration, changed: Counter[str]) -> Iterator[Utterance]:
+    """Every clip with the words of the calibration; counts the words that are others than before in `changed`."""
+    seen: set[str] = set()
+    for file in files:
+        for utterance in _read(file):
+            if utterance.id in seen:
+                raise RecordError(f"{file}: id {utterance.id!r} comes a second time; ids must be unique over all files")
+            seen.add(utterance.id)
+            if utterance.prosody is None:
+                yield utterance
+                continue
+            prosody = calibration.apply(utterance.prosody, utterance.gender, utterance.dataset)
+            other = [name for name in _WORDS if _word(prosody, name) != _word(utterance.prosody, name)]
+            changed.update([*other, *(["records"] if other else [])])
+            yield utterance.model_copy(update={"prosody": prosody})
+
+
+def _word(prosody: Prosody, group: str) -> str | None:
+    word: str | None = getattr(getattr(prosody, group), _WORDS[group])
+    return word

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emotionthinker.corpora import parquet
+from emotionthinker.errors import RecipeError, RecordError
+from emotionthinker.prosody.calibrate import CalibrateRecipe, run
+from emotionthinker.prosody.levels import Calibration
+from emotionthinker.prosody.sketch import Sketches
+from emotionthinker.records import Utterance, read_jsonl, write_jsonl
+
+
+@pytest.fixture
+def clips(utterance: Any) -> list[Utterance]:
+    """120 clips of two datasets, of both genders and of different levels; ten more of the test split."""
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(120):
+        woman, loud = number % 2 == 0, number < 60
+        made.append(
+            utterance(
+                number,
+                f0=float(rng.normal(220 if woman else 120, 20)),
+                level=float(rng.normal(-20 if loud else -45, 3)),
+                rate=float(rng.normal(12, 2)),
+                range_st=float(rng.uniform(3, 15)),
+                gender="female" if woman else "male",
+                dataset="loud" if loud else "quiet",
+                split="train",
+            )
+        )
+    return made + [utterance(1000 + n, level=-90.0, dataset="quiet", split="test") for n in range(10)]
+
+
+@pytest.fixture
+def file(clips: list[Utterance], tmp_path: Path) -> Path:
+    write_jsonl(tmp_path / "utterances.jsonl", clips)
+    return tmp_path / "utterances.jsonl"
+
+
+def fit(out: Path, *utterances: Path, **fields: Any) -> Calibration:
+    run(CalibrateRecipe(utterances=list(utterances), **fields), out)
+    return Calibration.load(out / "thresholds.json")
+
+
+def test_cuts_are_fitted_drawn_and_say_where_they_come_from(file: Path, clips: list[Utterance], tmp_path: Path) -> None:
+    out = tmp_path / "cuts"
+    counts = run(CalibrateRecipe(utterances=[file], name="two", by_dataset=True), out)
+    found = Calibration.load(out / "thresholds.json")
+    assert (counts["clips"], counts["left_out"], counts["datasets"]) == (120, 10, 2)
+    assert (found.name, found.digest) == ("two", counts["digest"])
+    assert found.about["clips"] == {"loud": 60, "quiet": 60}
+    assert found.about["source"] == ["utterances.jsonl"]
+    values = [u.prosody.energy.active_dbfs for u in clips if u.split == "train" and u.prosody]
+    assert np.allclose([found.energy.low, found.energy.high], np.percentile(values, [100 / 3, 200 / 3]), atol=0.1)
+    assert found.datasets["quiet"].energy.high < found.datasets["loud"].energy.low
+    assert Sketches.load(out / "sketches.json").clips == {"loud": 60, "quiet": 60}
+    assert "Calibration “two”" in (out / "report.html").read_text(encoding="utf-8")
+    assert json.loads((out / "manifest.json").read_text())["status"] == "finished"
+
+
+def test_shards_and_their_sketches_give_the_cuts_of_the_whole(
+    file: Path, clips: list[Utterance], tmp_path: Path
+) -> None:
+    parquet.write(tmp_path / "b.parquet", clips[50:])
+    write_jsonl(tmp_path / "a.jsonl", clips[:50])
+    whole = fit(tmp_path / "whole", file, by_dataset=True)
+    both = fit(tmp_path / "both", tmp_path / "a.jsonl", tmp_path / "b.parquet", by_dataset=True)
+    fit(tmp_path / "one", tmp_path / "a.jsonl")
+    merged = fit(
+        tmp_path / "merged", tmp_path / "b.parquet", by_dataset=True, sketches=[tmp_path / "one" / "sketches.json"]
+    )
+    assert whole.digest == both.digest == merged.digest
+    fit(tmp_path / "two", tmp_path / "b.parquet")
+    saved = [tmp_path / name / "sketches.json" for name in ("two", "one")]
+    assert fit(tmp_path / "sketches", by_dataset=True, sketches=saved).digest == whole.digest
+
+
+def test_a_shard_given_twice_is_refused(file: Path, tmp_path: Path) -> None:
+    fit(tmp_path / "one", file)
+    with pytest.raises(RecipeError, match=r"utterances\.jsonl; give each shard once"):
+        fit(tmp_path / "two", file, sketches=[tmp_path / "one" / "sketches.json"])
+
+
+def test_applied_cuts_change_words_and_nothing_that_was_measured(
+    file: Path, clips: list[Utterance], tmp_path: Path
+) -> None:
+    fit(tmp_path / "cuts", file, name="two", by_dataset=True)
+    thresholds = tmp_path / "cuts" / "thresholds.json"
+    counts = run(CalibrateRecipe(utterances=[file], apply=thresholds), tmp_path / "new")
+    found = list(read_jsonl(tmp_path / "new" / "utterances.jsonl"))
+    assert list(parquet.read(tmp_path / "new" / "utterances.parquet")) == found
+    assert [u.id for u in found] == [u.id for u in clips]
+    assert counts["rows"] == counts["changed_records"] == counts["changed_energy"] == 130
+    assert {u.prosody.calibration for u in found if u.prosody} == {"two"}
+    assert {u.prosody.energy.group for u in found if u.prosody} == {"loud", "quiet"}
+    bare = Calibration(name="none")
+    for before, after in zip(clips, found, strict=True):
+        stripped = bare.apply(after.prosody).model_copy(update={"calibration": None})
+        assert after.model_copy(update={"prosody": stripped}) == before
+    assert Calibration.load(tmp_path / "new" / "thresholds.json").digest == Calibration.load(thresholds).digest
+    again = run(CalibrateRecipe(utterances=[tmp_path / "new"], apply=thresholds), tmp_path / "again")
+    assert again["changed_records"] == 0
+    assert (tmp_path / "again" / "utterances.jsonl").read_bytes() == (
+        tmp_path / "new" / "utterances.jsonl"
+    ).read_bytes()
+
+
+def test_fitted_cuts_are_not_overwritten_by_others(file: Path, clips: list[Utterance], tmp_path: Path) -> None:
+    first = fit(tmp_path / "cuts", file)
+    assert fit(tmp_path / "cuts", file).digest == first.digest
+    write_jsonl(file, clips[:70])
+    with pytest.raises(RecipeError, match="frozen"):
+        fit(tmp_path / "cuts", file)
+    assert Calibration.load(tmp_path / "cuts" / "thresholds.json").digest == first.digest
+
+
+def test_folders_of_annotate_and_of_shards_are_read(clips: list[Utterance], tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
+    for part in range(2):
+        parquet.write(tmp_path / "shards" / f"{part}.parquet", clips[part * 60 : part * 60 + 60])
+    assert fit(tmp_path / "cuts", tmp_path / "shards").energy.count == 120
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "nothing to calibrate on"),
+        ({"utterances": ["nowhere.jsonl"]}, "no such file"),
+        ({"utterances": ["empty"]}, "neither utterances.jsonl nor a Parquet"),
+        ({"utterances": ["bare.jsonl"]}, "run `annotate` first"),
+        ({"apply": "reference"}, "give those, and no sketches"),
+    ],
+)
+def test_unusable_input_is_refused(
+    fields: dict[str, Any], message: str, utterance: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    write_jsonl("bare.jsonl", [Utterance(id="a")])
+    with pytest.raises(RecipeError, match=message):
+        run(CalibrateRecipe(**fields), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_applying_refuses_doubled_ids_and_its_own_folder(file: Path, clips: list[Utterance], tmp_path: Path) -> None:
+    fit(tmp_path / "cuts", file)
+    thresholds = tmp_path / "cuts" / "thresholds.json"
+    write_jsonl(tmp_path / "copy.jsonl", clips[:3])
+    with pytest.raises(RecordError, match="comes a second time"):
+        run(CalibrateRecipe(utterances=[file, tmp_path / "copy.jsonl"], apply=thresholds), tmp_path / "new")
+    with pytest.raises(RecipeError, match="overwritten by its own result"):
+        run(CalibrateRecipe(utterances=[file], apply=thresholds), tmp_path)
