@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from emotionthinker import audio
-from emotionthinker.prosody import activity, pitch
+from emotionthinker.prosody import activity, pitch, swift
 from emotionthinker.prosody.pitch import PitchTrack
 from emotionthinker.records import Pitch
 
@@ -108,7 +108,7 @@ def test_channels_are_refused() -> None:
 
 
 def test_the_session_is_made_once() -> None:
-    assert pitch._swift_detector(os.getpid()) is pitch._swift_detector(os.getpid())
+    assert swift.detector(os.getpid()) is swift.detector(os.getpid())
 
 
 @given(before=st.integers(0, 40000), after=st.integers(0, 20000))
