@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotionthinker import audio
@@ -106,3 +106,73 @@ def test_emphasis_put_on_a_spoken_word_is_heard(spoken: Any) -> None:
     after = stress.measure(louder, RATE, spans).words[3]
     assert before.text == "home"
     assert after.score > before.score + 0.3
+
+
+def glide(f0_start: float, f0_end: float, length: float = 0.3) -> np.ndarray:
+    """A harmonic tone whose F0 moves evenly."""
+    t = np.arange(round(length * RATE)) / RATE
+    phase = 2 * np.pi * np.cumsum(f0_start + (f0_end - f0_start) * t / length) / RATE
+    window = np.minimum(1, np.minimum(t, length - t) / 0.02)
+    return np.asarray(0.1 * sum(np.sin(k * phase) / k for k in range(1, 12)) * window, np.float32)
+
+
+def test_a_rise_within_the_syllable_lifts_it_over_a_fall() -> None:
+    parts = [glide(180, 180), glide(240, 160), glide(160, 240), glide(180, 180), glide(180, 180)]
+    samples = np.concatenate(parts)
+    spans = [(0.3 * i, 0.3 * (i + 1)) for i in range(5)]
+    scores = stress.prominence(samples, RATE, spans)
+    assert scores[2] > scores[1]
+    assert int(np.argmax(scores)) == 2
+
+
+def test_effort_counts_more_than_low_loudness() -> None:
+    t = np.arange(round(0.3 * RATE)) / RATE
+    plain = np.asarray(0.1 * sum(np.sin(2 * np.pi * 150 * k * t) / k for k in range(1, 20)), np.float32)
+    low = np.asarray(0.1 * np.sin(2 * np.pi * 150 * t), np.float32)
+    bright = np.asarray(0.1 * sum(np.sin(2 * np.pi * 150 * k * t) / k for k in range(6, 20)), np.float32)
+    samples = np.concatenate([plain, plain + low, plain + bright, plain, plain])
+    scores = stress.prominence(samples, RATE, [(0.3 * i, 0.3 * (i + 1)) for i in range(5)])
+    assert int(np.argmax(scores)) == 2
+
+
+def test_length_outweighs_loudness_and_pitch_together() -> None:
+    samples, spans = tone_words([0.2, 0.2, 0.4, 0.2, 0.2], [180, 230, 180, 180, 180], [1, 2, 1, 1, 1])
+    assert int(np.argmax(stress.prominence(samples, RATE, spans))) == 2
+    assert int(np.argmax(stress.prominence(samples, RATE, spans, weights=stress.EQUAL))) == 1
+
+
+def test_the_last_span_is_longer_without_being_prominent() -> None:
+    samples, spans = tone_words([0.3, 0.36, 0.3, 0.37], [180.0] * 4, [1.0] * 4)
+    assert int(np.argmax(stress.prominence(samples, RATE, spans))) == 1
+
+
+def test_weights_sum_to_one() -> None:
+    assert sum(stress.BY_LENGTH) == pytest.approx(1)
+    assert sum(stress.EQUAL) == pytest.approx(1)
+
+
+SOUNDS = {
+    "silence": np.zeros(RATE, np.float32),
+    "noise": np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32),
+    "nothing": np.zeros(0, np.float32),
+    "voice": glide(120, 240, 1.0),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(SOUNDS))
+@settings(max_examples=15)
+@given(spans=st.lists(st.tuples(st.floats(0, 3), st.floats(0, 1)), max_size=8))
+def test_any_spans_in_any_sound_get_finite_scores_about_zero(kind: str, spans: list[tuple[float, float]]) -> None:
+    scores = stress.prominence(SOUNDS[kind], RATE, [(start, start + length) for start, length in spans])
+    assert len(scores) == len(spans)
+    assert np.isfinite(scores).all()
+    assert abs(sum(scores)) < 1e-3 * (1 + len(scores))
+
+
+def test_words_of_a_record_weigh_their_cues_equally() -> None:
+    samples, spans = tone_words([0.3, 0.4, 0.3, 0.3], [180, 220, 180, 170], [1.0, 1.5, 1.0, 0.8])
+    words = [rate.WordSpan(text, *span, 3, True) for text, span in zip("abcd", spans, strict=True)]
+    timed = [(*span, 3) for span in spans]
+    scores = [word.score for word in stress.measure(samples, RATE, words).words]
+    assert scores == stress.prominence(samples, RATE, timed, weights=stress.EQUAL)
+    assert scores != stress.prominence(samples, RATE, timed)

@@ -1,11 +1,16 @@
-"""Word stress from the sound alone: which words stand out in length, pitch and loudness.
+"""Word and syllable prominence from the sound alone: what stands out in length, loudness and pitch.
 
-The acoustic stand-in for a trained detector: relative to the other words of the utterance, never to other clips.
+The acoustic stand-in for a trained detector: relative to the rest of the utterance, never to other clips. Two sets of
+weights. `BY_LENGTH`, the default of `prominence`, rests on length, then on effort (the level above 800 Hz), then on
+pitch, the order that studies of English and German find (Kochanski et al. 2005; Sluijter & van Heuven 1996; Tamburini
+2003). `EQUAL` is for words whose length is counted a phone: that cue is weaker, so none leads. Numbers in
+docs/decisions.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +27,12 @@ METHOD, METHOD_SPREAD = "acoustic", "acoustic (words placed by length, not align
 MIN_WORDS = 3
 MAX_STRESSED = 3
 THRESHOLD = 0.8
-"""Prominence (mean of three z-scores) from which a word counts as stressed."""
-LEAST_SPREAD = (0.2, 1.5, 2.0)
-"""Spread between the words of log length, F0 (st) and level (dB) below which differences are not blown up."""
+"""Prominence (mean of z-scores) from which a word counts as stressed."""
 FUNCTION_DAMPING = 0.5
 FINAL_LENGTHENING = 1.3
-"""Divides the length of the last word, which is drawn out whether stressed or not."""
+"""Divides the length of the last span, which is drawn out whether stressed or not (Wightman et al. 1992)."""
+EFFORT_HZ = (800.0, 4000.0)
+"""The band that vocal effort lifts most; frication lies above it."""
 FUNCTION_WORDS = {
     "en": frozenset(
         "a an the and or but if of to in on at by for from with as than that this these those it its it's i i'm you "
@@ -42,26 +47,53 @@ FUNCTION_WORDS = {
 }
 
 
+class Cues(NamedTuple):
+    """A number for each cue of a span: log length, level and level in `EFFORT_HZ` (dB), highest F0 over the declining
+    baseline (st), rise of F0 within the span (st)."""
+
+    length: float
+    level: float
+    effort: float
+    excursion: float
+    rise: float
+
+
+BY_LENGTH = Cues(length=0.55, level=0.0, effort=0.25, excursion=0.05, rise=0.15)
+EQUAL = Cues(length=1 / 3, level=1 / 3, effort=0.0, excursion=1 / 3, rise=0.0)
+LEAST_SPREAD = Cues(length=0.2, level=2.0, effort=2.0, excursion=1.5, rise=1.5)
+"""Spread between the spans below which differences are not blown up."""
+
+
 def prominence(
     samples: npt.NDArray[np.float32],
     sample_rate: int,
     spans: Sequence[Span],
     *,
     track: pitch.PitchTrack | None = None,
+    weights: Cues = BY_LENGTH,
 ) -> list[float]:
-    """Prominence of each word: mean z-score of length a phone, F0 excursion and loudness over the utterance's words.
+    """Prominence of each syllable or word: weighted sum of the z-scores of its cues over the utterance's spans.
 
-    `spans` are (start_s, end_s) or (start_s, end_s, phones). `track` spares a second pitch pass. Zero mean over the
-    words; zero for fewer than two words.
+    `spans` are (start_s, end_s), or (start_s, end_s, phones) where length counts a phone. `track` spares a second pitch
+    pass. Zero mean over the spans; zero for fewer than two, or no sound. A cue that a span lacks (an unvoiced one's F0)
+    counts as average.
     """
-    if len(spans) < 2:
+    if len(spans) < 2 or not len(samples):
         return [0.0] * len(spans)
     track = pitch.track(samples, sample_rate) if track is None else track
     levels = frame_levels(samples, sample_rate)
     f0 = pitch.at_frames(pitch.repair_octaves(track), len(levels))
-    measured = _lengths(spans), _excursions(spans, f0), _loudness(spans, levels)
-    cues = np.stack([_z(cue, least) for cue, least in zip(measured, LEAST_SPREAD, strict=True)])
-    return [round(float(score), 4) for score in cues.mean(axis=0)]
+    measured: tuple[Callable[[], Floats], ...] = (
+        lambda: _lengths(spans),
+        lambda: _loudness(spans, levels),
+        lambda: _loudness(spans, _effort(samples, sample_rate)),
+        lambda: _excursions(spans, f0),
+        lambda: _rises(spans, f0),
+    )
+    scores = np.zeros(len(spans))
+    for cue, weight, least in zip(measured, weights, LEAST_SPREAD, strict=True):
+        scores += weight * _z(cue(), least) if weight else 0.0
+    return [round(float(score), 4) for score in scores]
 
 
 def measure(
@@ -77,7 +109,8 @@ def measure(
     Too few words to compare (under 3) leave every word unstressed with reason `too_few_words`.
     """
     method = METHOD if all(span.aligned for span in spans) else METHOD_SPREAD
-    scores = prominence(samples, sample_rate, [(s.start_s, s.end_s, s.phones) for s in spans], track=track)
+    timed = [(s.start_s, s.end_s, s.phones) for s in spans]
+    scores = prominence(samples, sample_rate, timed, track=track, weights=EQUAL)
     few = len(spans) < MIN_WORDS
     chosen: set[int] = set() if few else choose(scores, [span.text for span in spans], language)
     words = [
@@ -99,7 +132,7 @@ def choose(scores: Sequence[float], texts: Sequence[str], language: str = "en") 
 
 
 def _z(values: Floats, least: float) -> Floats:
-    """z-scores, the deviation no smaller than `least`; where a cue is missing (NaN) the word counts as average."""
+    """z-scores, the deviation no smaller than `least`; where a cue is missing (NaN) the span counts as average."""
     known = values[np.isfinite(values)]
     if len(known) < 2:
         return np.zeros(len(values))
@@ -107,14 +140,14 @@ def _z(values: Floats, least: float) -> Floats:
 
 
 def _lengths(spans: Sequence[Span]) -> Floats:
-    """log length a phone; a short word's phones are no shorter for being few."""
+    """log length, a phone where phones are given: a short word's phones are no shorter for being few."""
     lengths = [(s[1] - s[0]) / (s[2] if len(s) > 2 and s[2] else 1) for s in spans]
     lengths[-1] /= FINAL_LENGTHENING
     return np.asarray(np.log(np.maximum(lengths, 1e-3)))
 
 
 def _excursions(spans: Sequence[Span], f0: Floats) -> Floats:
-    """Highest F0 (p95) of each word in semitones over the utterance's declining baseline; NaN where unvoiced."""
+    """Highest F0 (p95) of each span in semitones over the utterance's declining baseline; NaN where unvoiced."""
     voiced = np.flatnonzero(f0 > 0)
     out = np.full(len(spans), np.nan)
     if len(voiced) < 5:
@@ -130,8 +163,28 @@ def _excursions(spans: Sequence[Span], f0: Floats) -> Floats:
     return out
 
 
+def _rises(spans: Sequence[Span], f0: Floats) -> Floats:
+    """Semitones from the first voiced frame of each span up to its highest F0; NaN where unvoiced."""
+    out = np.full(len(spans), np.nan)
+    for i, span in enumerate(spans):
+        inside = f0[_frames(span, len(f0))]
+        inside = inside[inside > 0]
+        if len(inside) >= 3:
+            out[i] = pitch.semitones(np.percentile(inside, 95), float(inside[0]))
+    return out
+
+
+def _effort(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
+    """Frame levels of the `EFFORT_HZ` band, dB."""
+    from scipy.signal import butter, sosfilt
+
+    low, high = EFFORT_HZ
+    sections = butter(2, (low, min(high, 0.45 * sample_rate)), "bandpass", fs=sample_rate, output="sos")
+    return frame_levels(np.asarray(sosfilt(sections, samples), np.float32), sample_rate)
+
+
 def _loudness(spans: Sequence[Span], levels: Floats) -> Floats:
-    """p90 of the frame levels of each word, dB."""
+    """p90 of the frame levels of each span, dB."""
     parts = [levels[_frames(span, len(levels))] for span in spans]
     return np.asarray([np.percentile(part, 90) if len(part) else np.nan for part in parts])
 
