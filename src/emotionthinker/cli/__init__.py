@@ -24,6 +24,7 @@ LISTEN, DATA, TRAIN = "Listen", "Make data", "Train and measure"
 app.command("explain", rich_help_panel=LISTEN)(listen.explain)
 app.command("weights", rich_help_panel=LISTEN)(listen.weights)
 app.command("annotate", rich_help_panel=DATA)(data.annotate)
+app.command("audit", rich_help_panel=DATA)(data.audit)
 app.command("cot", rich_help_panel=DATA)(data.cot)
 app.command("perception", rich_help_panel=DATA)(data.perception)
 app.command("reward-data", rich_help_panel=DATA)(data.reward_data)

@@ -46,6 +46,46 @@ def annotate(
         raise typer.Exit(1)
 
 
+def audit(
+    annotations: Annotated[
+        Path, typer.Argument(help="Published annotation set (JSONL, CSV, TSV, Parquet).", show_default=False)
+    ],
+    audio: Annotated[Path, typer.Option(help="Folder of its sound files.", show_default=False)],
+    out: Out,
+    calibration: Annotated[
+        str, typer.Option(help="Cuts of the levels: `reference`, a thresholds.json, or `fit` from the audited clips.")
+    ] = "reference",
+    workers: Annotated[int, typer.Option(help="Processes; 0 takes every core.", min=0)] = 0,
+    language: Annotated[str, typer.Option(help="Language of rows that name none.")] = "en",
+    transcribe: Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")] = True,
+    max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 3600,
+) -> None:
+    """Measure a published annotation set again from its sound and list where the two disagree, field by field.
+
+    Reads the words or numbers of pitch, energy, speed, intonation, gender and stress. Writes disagreements.jsonl,
+    summary.json and failures.jsonl; goes on after a stop. Exit status 1 when a row failed.
+
+    Example: `emotionthinker audit emotioncot.jsonl --audio recordings/ --calibration fit --out runs/audit`
+    """
+    from emotionthinker.evaluation import audit as stage
+
+    recipe = stage.AuditRecipe(
+        annotations=annotations,
+        audio=audio,
+        calibration=calibration,
+        workers=workers,
+        language=language,
+        transcribe=transcribe,
+        max_seconds=max_seconds,
+    )
+    summary = stage.run(recipe, out)
+    typer.echo(f"{summary['audited']} of {summary['rows']} rows audited, calibration {summary['calibration']}")
+    typer.echo(stage.render(summary))
+    if summary["failed"]:
+        typer.echo(f"{summary['failed']} rows failed; reasons in {out / 'failures.jsonl'}", err=True)
+        raise typer.Exit(1)
+
+
 def cot(recipe: RecipeFile, out: Out = Path("runs/cot"), set_: Overrides = None, restart: Restart = False) -> None:
     """Write chain-of-thought traces, each checked against the measurements (section 3.1).
 

@@ -26,7 +26,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "id": ("id", "utt_id", "utterance_id"),
 }
 """Our field -> names under which a manifest may hold it, the first one present with a value wins."""
-_GENDER_WORDS = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
+GENDER_WORDS = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
 _EMPTY = frozenset({"", "none", "null", "nan", "n/a"})
 
 
@@ -77,9 +77,13 @@ def _from_file(path: Path, name: Path, language: str | None) -> Utterance:
     return Utterance(id=name.as_posix(), audio=str(path.resolve()), language=language)
 
 
+def rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+    """(line or row number, its fields as they stand) of a manifest; a row that cannot be read is its error."""
+    return {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(path.suffix.lower(), _jsonl)(path)
+
+
 def _from_manifest(path: Path, language: str | None) -> Iterator[Utterance | BadRow]:
-    read = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(path.suffix.lower(), _jsonl)
-    for number, row in read(path):
+    for number, row in rows(path):
         where = f"{path.name}:{number}"
         try:
             if isinstance(row, RecordError):
@@ -132,7 +136,7 @@ def _extra(fields: dict[str, Any]) -> dict[str, Any]:
 def _gender(value: Any, where: str) -> str | None:
     if value is None:
         return None
-    known = _GENDER_WORDS.get(str(value).strip().lower())
+    known = GENDER_WORDS.get(str(value).strip().lower())
     if known is None:
         raise RecordError(f"{where}: gender {value!r}; expected {' or '.join(GENDERS)} (or nothing)")
     return known

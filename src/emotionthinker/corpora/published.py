@@ -1,0 +1,158 @@
+"""Prosody annotations that others published: what each row says of a clip, in our fields and words.
+
+Known are the fields of the EmotionCoT annotation (pitch, energy, speed, intonation, gender, and the measurements its
+pipeline writes beside them) and our own `Utterance` records.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS, MANIFESTS, BadRow, rows
+from emotionthinker.errors import RecordError
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "pitch": ("pitch_level", "pitch"),
+    "energy": ("energy_level", "energy", "volume", "loudness"),
+    "rate": ("speed_level", "speed", "rate_level", "rate", "speaking_rate", "tempo"),
+    "intonation": ("intonation",),
+    "shape": ("contour_shape", "shape"),
+    "style": ("contour_dynamics", "style"),
+    "gender": ("gender",),
+    "stress": ("stressed_words", "stress", "emphasis"),
+    "pitch_hz": ("f0_median_hz", "median_hz", "pitch_hz"),
+    "energy_dbfs": ("energy_dbfs", "active_dbfs"),
+    "rate_pps": ("articulation_rate_pps", "articulation"),
+    "range_st": ("f0_range_st", "range_st"),
+}
+"""Our field -> names it is published under; a number under a word's name goes to the field in `NUMBERS`."""
+NUMBERS = {"pitch": "pitch_hz", "energy": "energy_dbfs", "rate": "rate_pps"}
+_NUMERIC = frozenset({*NUMBERS.values(), "range_st"})
+_OWN = {
+    "pitch": ("pitch", "level"),
+    "energy": ("energy", "level"),
+    "rate": ("rate", "level"),
+    "shape": ("intonation", "shape"),
+    "style": ("intonation", "style"),
+    "gender": ("speaker", "gender"),
+    "pitch_hz": ("pitch", "median_hz"),
+    "energy_dbfs": ("energy", "active_dbfs"),
+    "rate_pps": ("rate", "articulation"),
+    "range_st": ("pitch", "range_st"),
+}
+_CARRIED = ("dataset", "speaker", "language", "split")
+_NOTHING = ("", "none", "null", "nan", "n/a")
+
+Value = str | float | list[str]
+
+
+class Published(NamedTuple):
+    """What one row says: `clip` is a manifest row for `annotate` (without gender), `says` our field -> value."""
+
+    clip: dict[str, Any]
+    says: dict[str, Value]
+
+
+def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
+    """The rows of an annotation set (JSONL, CSV, TSV, Parquet); sound files lie in `folder`.
+
+    A published path that does not lie below `folder` is looked for there by its end, longest first. A row without
+    sound, or without one of `FIELDS`, comes as `BadRow`. Raises `RecordError` for a file of no known kind.
+    """
+    if path.suffix.lower() not in MANIFESTS or not path.is_file():
+        raise RecordError(f"{path}: not an annotation set; expected a file, one of {' '.join(sorted(MANIFESTS))}")
+    for number, row in rows(path):
+        where = f"{path.name}:{number}"
+        try:
+            if isinstance(row, RecordError):
+                raise row
+            yield _published(row, folder, where)
+        except RecordError as error:
+            yield BadRow(where, error)
+
+
+def _published(row: dict[str, Any], folder: Path, where: str) -> Published:
+    named = {ours: next((row[n] for n in names if _given(row.get(n))), None) for ours, names in ALIASES.items()}
+    if named["audio"] is None:
+        raise RecordError(f"{where}: no sound file named; expected one of the fields {', '.join(ALIASES['audio'])}")
+    says = _says(row)
+    if not says:
+        raise RecordError(
+            f"{where}: nothing to audit; expected one of {', '.join(n for f in FIELDS.values() for n in f)}"
+        )
+    audio = str(named["audio"])
+    clip = {
+        "id": str(named["id"] or Path(audio).with_suffix("").as_posix()),
+        "audio_path": str(_find(audio, folder)),
+        "transcription": named["text"],
+        "emotion": named["emotion"],
+        **{name: row[name] for name in _CARRIED if _given(row.get(name))},
+    }
+    return Published({name: value for name, value in clip.items() if value is not None}, says)
+
+
+def _says(row: dict[str, Any]) -> dict[str, Value]:
+    """Our field -> what the row says, own records by their `prosody`; words in lower case, numbers as float."""
+    prosody = _parsed(row.get("prosody"))
+    raw: dict[str, Any] = {}
+    if isinstance(prosody, dict):
+        raw = {field: (prosody.get(group) or {}).get(name) for field, (group, name) in _OWN.items()}
+        raw["stress"] = [w["text"] for w in (prosody.get("stress") or {}).get("words") or [] if w.get("stressed")]
+        raw["gender"] = row.get("gender") or raw["gender"]
+    else:
+        raw = {field: next((row[n] for n in names if _given(row.get(n))), None) for field, names in FIELDS.items()}
+    says: dict[str, Value] = {}
+    for field, value in raw.items():
+        if not _given(value):
+            continue
+        number = None if field == "stress" else _number(value)
+        if field == "stress":
+            says[field] = _words(value)
+        elif number is None:
+            word = str(value).strip().lower()
+            says[field] = GENDER_WORDS.get(word, word) if field == "gender" else word
+        elif field in NUMBERS or field in _NUMERIC:
+            says[NUMBERS.get(field, field)] = number
+    return {field: value for field, value in says.items() if value != []}
+
+
+def _find(audio: str, folder: Path) -> Path:
+    """The file below `folder` with the longest end of the published path; `folder`/path when there is none."""
+    parts = Path(audio.replace("\\", "/")).parts
+    parts = parts[1:] if Path(audio).is_absolute() else parts
+    ends = (folder.joinpath(*parts[first:]) for first in range(len(parts)))
+    return next((end for end in ends if end.is_file()), folder.joinpath(*parts)).resolve()
+
+
+def _words(value: Any) -> list[str]:
+    """Stressed words, published as a list or as text with commas."""
+    value = _parsed(value)
+    items = value if isinstance(value, list) else str(value).split(",")
+    return [str(item).strip() for item in items if str(item).strip().lower() not in _NOTHING]
+
+
+def _parsed(value: Any) -> Any:
+    """JSON inside a column of CSV or Parquet."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _given(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() not in _NOTHING
+    return value is not None and value != [] and not (isinstance(value, float) and math.isnan(value))
