@@ -52,6 +52,10 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
     `annotate/`, where a stopped run goes on. The published gender picks the cuts of the pitch, so that one error is
     not counted twice. Raises `RecordError` or `RecipeError` for a set or calibration that cannot be used.
     """
+    if recipe.calibration != corpus.FIT:
+        Calibration.load(recipe.calibration)
+    if not recipe.audio.is_dir():
+        raise RecordError(f"{recipe.audio}: no such folder; expected the one the sound files of the set lie in")
     job = runs.Run(out, "audit", recipe.model_dump(mode="json"), [recipe.annotations])
     job.begin()
     bad = _prepare(recipe, out / "clips.jsonl")

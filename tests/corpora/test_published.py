@@ -1,0 +1,129 @@
+"""Published annotation sets in our fields and words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emotionthinker.corpora import parquet
+from emotionthinker.corpora.manifest import BadRow
+from emotionthinker.corpora.published import Published, read
+from emotionthinker.errors import RecordError
+from emotionthinker.records import Intonation, Pitch, Prosody, Stress, Utterance, Word
+
+COT = {
+    "audio_path": "/home/authors/corpus/a/x.wav",
+    "transcription": "Hello there",
+    "emotion": "angry",
+    "pitch": "High",
+    "energy": "low",
+    "speed": "fast",
+    "intonation": "rising-falling",
+    "gender": "Male",
+    "stressed_words": ["there"],
+}
+SAYS = {
+    "pitch": "high",
+    "energy": "low",
+    "rate": "fast",
+    "intonation": "rising-falling",
+    "gender": "male",
+    "stress": ["there"],
+}
+
+
+def written(path: Path, rows: list[dict[str, Any]]) -> Path:
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    elif path.suffix == ".csv":
+        import csv
+
+        with open(path, "w", encoding="utf-8", newline="") as out:
+            table = csv.DictWriter(out, rows[0])
+            table.writeheader()
+            table.writerows({k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()} for row in rows)
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sound" / "a").mkdir(parents=True)
+    (tmp_path / "sound" / "a" / "x.wav").touch()
+    return tmp_path / "sound"
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_emotioncot_rows(kind: str, tmp_path: Path, folder: Path) -> None:
+    (row,) = read(written(tmp_path / f"set.{kind}", [COT]), folder)
+    assert isinstance(row, Published)
+    assert row.says == SAYS
+    assert row.clip["audio_path"] == str(folder / "a" / "x.wav")
+    assert (row.clip["transcription"], row.clip["emotion"]) == ("Hello there", "angry")
+    assert not {"gender", "pitch"} & set(row.clip)  # what is audited must not steer the measurement
+
+
+def test_names_and_numbers_of_the_pipeline(tmp_path: Path, folder: Path) -> None:
+    rows = [
+        {"path": "a/x.wav", "pitch_level": "low", "f0_median_hz": "118.5", "speed_level": "slow", "energy_dbfs": -21},
+        {"path": "a/x.wav", "pitch": 201.5, "energy": "-30", "contour_shape": "level", "contour_dynamics": "flat"},
+    ]
+    first, second = read(written(tmp_path / "set.jsonl", rows), folder)
+    assert first.says == {"pitch": "low", "pitch_hz": 118.5, "rate": "slow", "energy_dbfs": -21.0}
+    assert second.says == {"pitch_hz": 201.5, "energy_dbfs": -30.0, "shape": "level", "style": "flat"}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_own_records(kind: str, tmp_path: Path, folder: Path) -> None:
+    prosody = Prosody(
+        duration_s=1.0,
+        pitch=Pitch(median_hz=210.0, level="high"),
+        intonation=Intonation(shape="rising", style="expressive"),
+        stress=Stress(words=[Word(text="not", start_s=0, end_s=1, stressed=True), Word(text="I", start_s=1, end_s=2)]),
+    )
+    record = Utterance(id="one", audio="a/x.wav", gender="female", text="I not", prosody=prosody)
+    path = tmp_path / f"own.{kind}"
+    if kind == "jsonl":
+        path.write_text(record.model_dump_json() + "\n")
+    else:
+        parquet.write(path, [record])
+    (row,) = read(path, folder)
+    assert row.clip["id"] == "one"
+    assert row.says == {
+        "pitch": "high",
+        "pitch_hz": 210.0,
+        "shape": "rising",
+        "style": "expressive",
+        "gender": "female",
+        "stress": ["not"],
+    }
+
+
+def test_the_longest_end_of_a_path_wins(tmp_path: Path, folder: Path) -> None:
+    (folder / "x.wav").touch()
+    rows = [{"audio": name, "pitch": "low"} for name in ("/mnt/a/x.wav", "b/x.wav", "C:\\data\\a\\x.wav", "y.wav")]
+    found = [row.clip["audio_path"] for row in read(written(tmp_path / "set.jsonl", rows), folder)]
+    assert found == [str(folder / name) for name in ("a/x.wav", "x.wav", "a/x.wav", "y.wav")]
+
+
+def test_rows_that_cannot_be_audited_are_named(tmp_path: Path, folder: Path) -> None:
+    path = written(tmp_path / "set.jsonl", [{"pitch": "low"}, {"path": "a/x.wav", "pitch": None, "mood": "dark"}])
+    path.write_text(path.read_text() + "{no json\n")
+    bad = list(read(path, folder))
+    assert all(isinstance(row, BadRow) for row in bad)
+    assert [row.id for row in bad] == ["set.jsonl:1", "set.jsonl:2", "set.jsonl:3"]
+    for row, said in zip(bad, ("no sound file", "nothing to audit", "not JSON"), strict=True):
+        assert said in str(row.error)
+
+
+def test_what_is_no_annotation_set_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.jsonl"):
+        with pytest.raises(RecordError, match="not an annotation set"):
+            list(read(path, tmp_path))
