@@ -14,7 +14,10 @@ from typer.testing import CliRunner
 from emotionthinker import __version__
 from emotionthinker.cli import app
 
-COMMANDS = "annotate corpus cot evaluate explain grpo perception reproduce reward-data reward-train sft ship tower weights".split()
+COMMANDS = [
+    *"annotate cot evaluate explain grpo perception reproduce reward-data reward-train sft ship tower weights".split(),
+    "corpus",
+]
 
 
 def _python(program: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,6 +37,8 @@ class Verdict(NamedTuple):
     verdict: str
     message: str
     fix: str
+    command: str | None = None
+    """A shell command that mends it."""
 
 
 class Copies:
@@ -61,7 +64,7 @@ def verdicts(
         yield Verdict(verdict, str(item.error), f"{kind}: {item.error}")
         return
     path = audio.fragment(item.audio or "").path
-    if flaw := known_bad.of_file(path):
+    if flaw := item.extra.get("known_flaw") or known_bad.of_file(path):
         yield Verdict("known_bad", str(flaw), f"leave it out, or cut it anew from the episode: {flaw}")
     if not row:
         yield Verdict("missing", f"{path}: no such file", "fetch the file again, or delete the row")
@@ -75,13 +78,13 @@ def verdicts(
 
 
 def _broken(path: str, row: dict[str, Any]) -> Verdict:
-    target = Path(path).with_suffix(".wav")
-    convert = f"ffmpeg -i '{path}' -ar 16000 -ac 1 '{target}'"
     if row["reason"] == "empty":
         return Verdict("empty", row["message"], "fetch the file again, or delete the row")
     if row["reason"] == "undecodable" and Path(path).suffix.lower() in base.VIDEO_FILES:
-        return Verdict("unsupported", row["message"], f"convert it: {convert}")
-    return Verdict("broken", f"{row['reason']}: {row['message']}", f"fetch the file again, or repair it: {convert}")
+        target = shlex.quote(str(Path(path).with_suffix(".wav")))
+        convert = f"ffmpeg -nostdin -n -i {shlex.quote(path)} -vn -ar 16000 -ac 1 {target}"
+        return Verdict("unsupported", row["message"], f"convert it: {convert}", convert)
+    return Verdict("broken", f"{row['reason']}: {row['message']}", f"fetch the file again ({row['reason']})")
 
 
 def _flaws(row: dict[str, Any], limits: DoctorRecipe) -> Iterator[Verdict]:
