@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def test_a_changed_file_is_decoded_again(clinic: Path, tmp_path: Path, speech: C
 def test_a_manifest_tells_words_files_and_labels(clinic: Path, tmp_path: Path) -> None:
     rows = [
         {"path": "clinic/good.wav", "id": "first", "text": "hello", "emotion": "sad"},
-        {"path": "clinic/same.flac", "id": "second", "text": "hello", "emotion": "angry"},
+        {"path": "clinic/same.flac", "id": "second", "text": "hello", "emotion": "angry", "split": "test"},
         {"path": "clinic/gone.wav", "id": "third"},
         {"text": "no file named"},
     ]
@@ -116,7 +117,20 @@ def test_a_manifest_tells_words_files_and_labels(clinic: Path, tmp_path: Path) -
         "third": ["missing", "no_transcript"],
         "m.jsonl:4": ["bad_row"],
     }
-    assert "labelled Sad where this one is Angry" in found["second"]["verdicts"][0]["message"]
+    message = found["second"]["verdicts"][0]["message"]
+    assert "label Sad, here Angry" in message
+    assert "split train, here test" in message
+    assert "speaker" not in message
+
+
+def test_a_clip_that_is_longer_than_its_corpus_says(clinic: Path, tmp_path: Path) -> None:
+    rows = [
+        {"path": "clinic/good.wav", "text": "hello", "expected_s": 0.6},
+        {"path": "clinic/long.wav", "text": "hello", "expected_s": 14.0},
+    ]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    examine(tmp_path / "m.jsonl", tmp_path / "out", max_seconds=60)
+    assert [names(row) for row in report(tmp_path / "out").values()] == [[], ["wrong_length"]]
 
 
 def test_a_corpus_is_read_as_one(tree, tmp_path: Path) -> None:
@@ -140,6 +154,18 @@ def test_sources_that_cannot_be_examined(tmp_path: Path) -> None:
         examine(tmp_path / "nothing", tmp_path / "out2", corpus="emodb")
     with pytest.raises(RecipeError, match=r"\.jsonl"):
         examine(tmp_path / "nothing", tmp_path / "out3", clean=tmp_path / "c.csv")
+
+
+@pytest.mark.real
+def test_what_real_corpora_hold(tmp_path: Path) -> None:
+    shared = os.environ.get("EMOTIONTHINKER_SHARED")
+    if not shared:
+        pytest.skip("EMOTIONTHINKER_SHARED is not set: no real speech")
+    found = {}
+    for name in ("ravdess", "emodb", "crema_d"):
+        examine(Path(shared) / "speech" / name, tmp_path / name, corpus=name)
+        found.update({id_: names(row) for id_, row in report(tmp_path / name).items() if row["verdicts"]})
+    assert found == {"ravdess_03-01-03-01-02-02-07": ["duplicate_file"], "crema_1050_IEO_HAP_HI": ["clipped"]}
 
 
 def test_it_goes_on_after_a_kill(speech: Callable[..., np.ndarray], tmp_path: Path) -> None:
