@@ -226,3 +226,57 @@ def test_check_copies_nothing_it_would_change() -> None:
     before = wave.copy()
     audio.check(wave)
     assert np.array_equal(wave, before)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
+def test_a_part_and_a_channel_of_a_recording(tmp_path: Path, suffix: str) -> None:
+    """A media fragment is heard as the file cut by hand."""
+    left, right = tone(3.0, 16000), tone(3.0, 16000, 1000.0)
+    path = tmp_path / f"talk.{suffix}"
+    soundfile.write(path, np.stack([left, right], axis=1), 16000)
+    whole, _ = audio.load(path)
+    assert np.array_equal(audio.load(f"{path}#t=0.5,2.25")[0], whole[8000:36000])
+    assert np.array_equal(audio.load(f"{path}#t=1")[0], whole[16000:])
+    assert np.array_equal(audio.load(f"{path}#t=,1")[0], whole[:16000])
+    second = audio.load(f"{path}#t=0.5,2.25&channel=2")[0]
+    assert level_of(second, 1000.0) == pytest.approx(0.5, abs=0.02)
+    assert level_of(second, 440.0) < 0.02
+    assert len(audio.load(f"{path}#channel=1")[0]) == 48000
+
+
+def test_a_part_across_blocks_at_another_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wave = tone(2.0, 44100)
+    soundfile.write(tmp_path / "talk.wav", wave, 44100, subtype="FLOAT")
+    soundfile.write(tmp_path / "cut.wav", wave[22050:66150], 44100, subtype="FLOAT")
+    monkeypatch.setattr(audio, "_BLOCK_FRAMES", 1000)
+    assert np.array_equal(audio.load(f"{tmp_path}/talk.wav#t=0.5,1.5")[0], audio.load(tmp_path / "cut.wav")[0])
+
+
+def test_parts_that_are_not_there(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "talk.wav", tone(1.0, 16000), 16000)
+    for part, expected in (("t=5,6", "empty"), ("t=0.5,0.2", "empty"), ("t=0,1&channel=3", "wrong_shape")):
+        assert kind(audio.load, f"{tmp_path}/talk.wav#{part}") == expected
+    assert kind(audio.load, f"{tmp_path}/gone.wav#t=0,1") == "missing"
+    assert kind(audio.load, f"{tmp_path}/talk.wav#t=a,b") == "missing"
+
+
+def test_only_the_part_has_to_be_short_enough(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "talk.wav", tone(3.0, 16000), 16000)
+    assert kind(audio.load, tmp_path / "talk.wav", max_seconds=1) == "too_long"
+    assert len(audio.load(f"{tmp_path}/talk.wav#t=1,2", max_seconds=1)[0]) == 16000
+
+
+def test_a_file_whose_name_looks_like_a_part_is_that_file(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "take#t=1,2", tone(1.0, 16000), 16000, format="WAV")
+    assert len(audio.load(tmp_path / "take#t=1,2")[0]) == 16000
+
+
+@given(
+    st.floats(0, 1e5).map(lambda value: round(value, 3)),
+    st.none() | st.floats(0, 1e5).map(lambda value: round(value, 3)),
+    st.none() | st.integers(1, 64),
+)
+def test_fragments_are_read_as_they_are_written(start: float, end: float | None, channel: int | None) -> None:
+    text = f"a#b.wav#t={start:.3f}" + (f",{end:.3f}" if end is not None else "")
+    text += f"&channel={channel}" if channel else ""
+    assert audio.fragment(text) == ("a#b.wav", start, end, channel)

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 
 from emotionthinker.corpora import base, registry
-from emotionthinker.corpora.manifest import BadRow
+from emotionthinker.corpora.manifest import BadRow, utterances
 from emotionthinker.errors import kind_of
-from emotionthinker.records import Utterance
+from emotionthinker.records import Utterance, write_jsonl
 
 
 class Tree:
@@ -50,7 +50,17 @@ class Tree:
                 utterance = item.utterance if isinstance(item, base.Embedded) else item
                 assert utterance.dataset
                 found[utterance.id] = utterance
+        self._survives_a_manifest(list(found.values()))
         return found, failed
+
+    def _survives_a_manifest(self, clips: list[Utterance]) -> None:
+        """What `annotate` reads is what was written, with an open split assigned."""
+        path = self.root.parent / "survives.jsonl"
+        write_jsonl(path, clips)
+        for clip, back in zip(clips, utterances([path]), strict=True):
+            assert isinstance(back, Utterance)
+            sound = str((path.parent / str(clip.audio)).resolve())
+            assert back == clip.model_copy(update={"audio": sound, "split": clip.split or back.split})
 
 
 @pytest.fixture

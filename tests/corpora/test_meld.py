@@ -37,6 +37,7 @@ def test_sheets_splits_and_known_clips(tree) -> None:
     assert sad.audio.endswith("train_splits_wav/dia0_utt0.wav")
     assert (angry.split, angry.gender, angry.extra["sentiment"]) == ("validation", "male", "negative")
     assert (flawed.split, flawed.gender) == ("test", None)
+    assert sad.extra["expected_s"] == 5.672
     assert "issues/20" in flawed.extra["known_flaw"]
     assert failed == {
         "meld_dev_dia110_utt7": "known_bad",

@@ -38,11 +38,13 @@ def test_sound_comes_out_of_the_tables(tree, speech: Callable[..., np.ndarray], 
     (tree.root / "data").mkdir()
     rows = [row(1, sound), row(2, sound), row(3, None), row(4, sound, transcription="")]
     pq.write_table(pa.Table.from_pylist(rows), tree.root / "data" / "train_full-00000-of-00001.parquet")
-    pq.write_table(pa.Table.from_pylist(rows[1:2]), tree.root / "data" / "train_fine-00000-of-00001.parquet")
+    pq.write_table(
+        pa.Table.from_pylist([rows[1], row(5, sound)]), tree.root / "data" / "train_fine-00000-of-00001.parquet"
+    )
     counts = prepare.prepare(registry.get("Stress-17K"), tree.root, tmp_path / "s.jsonl")
-    assert (counts["clips"], counts["failed"]) == (2, {"bad_row": 2})
-    first, second = read_jsonl(tmp_path / "s.jsonl")
+    assert (counts["clips"], counts["failed"]) == (3, {"bad_row": 2})
+    first, second, last = read_jsonl(tmp_path / "s.jsonl")
     assert (first.id, first.speaker, first.gender, first.split) == ("stress_17k_a1", "stress_17k_echo", "male", "train")
     assert (first.extra["stressed_words"], first.extra["answer"]) == (["known"], 1)
-    assert (first.extra["fine"], second.extra["fine"]) == (False, True)
+    assert [clip.extra["fine"] for clip in (first, second, last)] == [False, True, True]
     assert len(audio.load(str(first.audio))[0]) == 4800

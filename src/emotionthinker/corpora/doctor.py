@@ -50,18 +50,21 @@ class Task(NamedTuple):
 
 def run(recipe: DoctorRecipe, out: Path, *, clean: Path | None = None, progress: bool = True) -> dict[str, Any]:
     """Examine `recipe.source` into `out`: `doctor.jsonl` (a row a clip), `fixes.txt` (a line a clip with a problem),
-    `summary.json`; `clean` gets a manifest without the unusable. Returns the summary.
+    `summary.json`, and `convert.sh` where files have to be converted; `clean` gets a manifest without the unusable.
+    Returns the summary.
 
     Started again after a stop it decodes what is new or changed only; other limits cost no decoding. Raises
     `RecordError` or `RecipeError` for a source that cannot be read or is empty.
     """
+    if clean and clean.suffix != ".jsonl":
+        raise RecipeError(f"--write-clean {clean}: expected a file that ends in .jsonl; `annotate` reads it")
     job = runs.Run(out, "doctor", recipe.model_dump(mode="json"), [recipe.source])
     job.begin()
     with runs.JsonlStore(out / "examined.jsonl", key="key") as store:
-        resumed = len(store)
-        _examine(recipe, store, progress)
-    summary = _judge(recipe, out, clean)
-    summary["resumed"] = resumed
+        before = len(store)
+        lost = _examine(recipe, store, progress)
+        decoded = len(store) - before
+    summary = {**_judge(recipe, out, clean, lost), "decoded": decoded}
     runs.write_json(out / "summary.json", summary)
     job.finish(counts={name: summary[name] for name in ("clips", "with_problems", "unusable")}, metrics=summary)
     return summary
@@ -85,8 +88,8 @@ def clips(recipe: DoctorRecipe) -> Iterator[Utterance | BadRow]:
         yield from manifest.utterances([recipe.source])
 
 
-def _examine(recipe: DoctorRecipe, store: runs.JsonlStore, progress: bool) -> None:
-    """Decode every file that is not in the store yet."""
+def _examine(recipe: DoctorRecipe, store: runs.JsonlStore, progress: bool) -> dict[str, dict[str, Any]]:
+    """Decode every file that is not in the store yet; returns the rows of those whose process died."""
     total = sum(1 for _ in clips(recipe))
     if not total:
         raise RecipeError(f"{recipe.source}: no clips; expected sound files or a manifest with rows")
@@ -99,11 +102,16 @@ def _examine(recipe: DoctorRecipe, store: runs.JsonlStore, progress: bool) -> No
                 queued.add(key)
                 yield Task(key)
 
-    with workers.progress_bar(total, len(store), show=progress, name="doctor") as advance:
+    lost: dict[str, dict[str, Any]] = {}
+    with workers.progress_bar(total, 0, show=progress, name="doctor") as advance:
         for task, row in workers.run(examine, todo(), recipe.workers or os.cpu_count() or 1):
-            died = {"reason": "WorkerDied", "message": f"{task.audio}: the process that decoded it died"}
-            store.append({"key": task.key, **(row or died)})
+            if row is None:
+                message = f"{task.audio}: the process that decoded it died"
+                lost[task.key] = {"reason": "WorkerDied", "message": message}
+            else:
+                store.append({"key": task.key, **row})
             advance()
+    return lost
 
 
 def examine(task: Task) -> dict[str, Any]:
@@ -120,29 +128,34 @@ def _key(sound: str | None) -> str | None:
     return f"{sound}|{status.st_size}|{status.st_mtime_ns}"
 
 
-def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None) -> dict[str, Any]:
+def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, lost: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Second pass: verdicts in the order of the source, written as they come."""
     places = _places(out / "examined.jsonl")
     counts: Counter[str] = Counter()
     copies = Copies()
     texts = recipe.corpus is not None or not recipe.source.is_dir()
     left_out: set[str] = set()
+    commands: list[str] = []
     with (
         open(out / "examined.jsonl", "rb") as examined,
         open(out / "doctor.jsonl.part", "w", encoding="utf-8") as report,
         open(out / "fixes.txt.part", "w", encoding="utf-8") as fixes,
     ):
         for item in clips(recipe):
-            row = _row(item, places, examined)
+            row = _row(item, places, examined, lost)
             found = list(verdicts(item, row, recipe, copies, texts))
             names = {verdict.verdict for verdict in found}
             usable = not names & set(UNUSABLE)
             counts.update(["clips", *names, *(["with_problems"] if found else []), *([] if usable else ["unusable"])])
             _report(report, fixes, item, row, found, usable)
-            if not usable:
+            commands += [verdict.command for verdict in found if verdict.command]
+            if not usable and isinstance(item, Utterance):
                 left_out.add(item.id)
     for name in ("doctor.jsonl", "fixes.txt"):
         (out / f"{name}.part").replace(out / name)
+    (out / "convert.sh").unlink(missing_ok=True)
+    if commands:
+        (out / "convert.sh").write_text("\n".join(commands) + "\n", encoding="utf-8")
     if clean:
         kept = (item for item in clips(recipe) if isinstance(item, Utterance) and item.id not in left_out)
         write_jsonl(clean, kept)
@@ -176,9 +189,9 @@ def _places(path: Path) -> dict[str, int]:
     return places
 
 
-def _row(item: Utterance | BadRow, places: dict[str, int], examined: Any) -> dict[str, Any]:
+def _row(item: Utterance | BadRow, places: dict[str, int], examined: Any, lost: dict[str, Any]) -> dict[str, Any]:
     key = None if isinstance(item, BadRow) else _key(item.audio)
     if key is None or key not in places:
-        return {}
+        return dict(lost.get(key or "", {}))
     examined.seek(places[key])
     return dict(json.loads(examined.readline()))

@@ -11,7 +11,7 @@ from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, segmen
 _EMOTIONS = ("ang", "hap", "exc", "sad", "fru", "neu", "sur", "fea", "dis", "oth", "xxx")
 _TURN = re.compile(r"\[([\d.]+) - ([\d.]+)\]\t(\S+)\t(\w+)\t\[([\d., -]+)\]")
 _WORDS = re.compile(r"(\S+) \[[\d.]+-[\d.]+\]:\s*(.*)")
-_NAME = re.compile(r"(Ses0[1-5])[FM]_\w+_([FM])[A-Z]{0,2}\d{3}\w*")
+_NAME = re.compile(r"(Ses0[1-5])[FM]_\w+_([FM])\w*")
 
 
 def read(root: Path) -> Iterator[Item]:
@@ -39,8 +39,7 @@ def _dialog(
         name = _NAME.fullmatch(turn[3]) if turn else None
         values = [float(value) for value in turn[5].split(",")] if turn else []
         if turn is None or name is None or len(values) != 3:
-            if "START_TIME" not in line:
-                yield bad("bad_row", where, f"{where}: expected [start - end], turn, label, [v, a, d]; got {line!r}")
+            yield bad("bad_row", where, f"{where}: expected [start - end], turn, label, [v, a, d]; got {line!r}")
             continue
         start, end, id_, label = float(turn[1]), float(turn[2]), turn[3], turn[4]
         sound = turns.get(id_) or (segment(whole, start, end) if whole else None)

@@ -36,7 +36,7 @@ def markdown() -> str:
                 card.licence,
                 card.access,
                 card.splits,
-                _code(card.layout),
+                card.layout,
             )
             for card in cards()
         ),
@@ -51,11 +51,7 @@ def _labels(card: Corpus) -> list[str]:
     return [card.title] + [", ".join(label for label, to in mapped.items() if to == goal) for goal in (*EMOTIONS, None)]
 
 
-def _code(layout: str) -> str:
-    return layout.replace("*", "\\*")
-
-
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = list(header)
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(cell.replace("*", r"\*") for cell in line) + " |" for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def _row(where: str, row: dict[str, str], ours: str, split: str, clips: dict[str
             "season": row.get("Season"),
             "episode": row.get("Episode"),
             "known_flaw": str(why) if why else None,
+            "expected_s": _seconds(row),
         },
     )
 
@@ -76,6 +78,18 @@ def _clips(root: Path, ours: str) -> dict[str, Path]:
             if found:
                 return by_stem(sounds(found))
     return {}
+
+
+def _seconds(row: dict[str, str]) -> float | None:
+    """Length of the utterance by the sheet's times (`00:16:16,059`), None where they make none."""
+    times = []
+    for name in ("StartTime", "EndTime"):
+        match = re.fullmatch(r"(\d+):(\d+):(\d+)[,.](\d+)", row.get(name, ""))
+        if match is None:
+            return None
+        hours, minutes, seconds, thousandths = (int(part) for part in match.groups())
+        times.append(3600 * hours + 60 * minutes + seconds + thousandths / 1000)
+    return round(times[1] - times[0], 3) if times[1] > times[0] else None
 
 
 def _clean(text: str) -> str:

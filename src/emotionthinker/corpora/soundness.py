@@ -28,6 +28,8 @@ def examine(source: str) -> dict[str, Any]:
     of what was decoded, the same for the same sound in any lossless container. Never raises for a bad file.
     """
     part = audio.fragment(source)
+    if not Path(part.path).exists():
+        return {"reason": "missing", "message": f"{source}: no such file"}
     try:
         return {"sha256": runs.sha256(part.path) if part.whole else None, **_measure(source, part)}
     except AudioError as error:
@@ -39,8 +41,6 @@ def examine(source: str) -> dict[str, Any]:
 def _measure(source: str, part: audio.Fragment) -> dict[str, Any]:
     import soundfile
 
-    if not Path(part.path).exists():
-        raise AudioError("missing", f"{source}: no such file")
     digest = hashlib.sha256()
     count = clipped = 0
     loudest = 0.0

@@ -13,20 +13,22 @@ _COLUMNS = ("audio_id", "audio", "transcription")
 
 
 def read(root: Path) -> Iterator[Item]:
-    """Rows of `train_full` once; those that are also in `train_fine` (the filtered subset) say so in `extra.fine`."""
-    tables = sorted(root.rglob("*.parquet"))
-    fine = [path for path in tables if "train_fine" in path.name]
-    rest = [path for path in tables if path not in fine]
-    kept = {row.get("audio_id") for path in fine for row in _rows(path, ["audio_id"])}
-    for path in rest or fine:
+    """Every clip once; those that are in `train_fine` (the filtered subset of `train_full`) say so in `extra.fine`."""
+    tables = sorted(root.rglob("*.parquet"), key=lambda path: ("train_fine" in path.name, path))
+    fine = {row["audio_id"] for path in tables if "train_fine" in path.name for row in _rows(path, ["audio_id"])}
+    seen: set[Any] = set()
+    for path in tables:
         for number, row in enumerate(_rows(path), 1):
+            if "train_fine" in path.name and row.get("audio_id") in seen:
+                continue
+            seen.add(row.get("audio_id"))
             where = f"{path.name}:{number}"
             missing = [name for name in _COLUMNS if row.get(name) in (None, "")]
             sound = (row.get("audio") or {}).get("bytes")
             if missing or not sound:
                 yield bad("bad_row", where, f"{where}: no {', '.join(missing) or 'audio.bytes'}")
                 continue
-            yield _embedded(row, sound, "test" if path.name.startswith("test") else "train", row["audio_id"] in kept)
+            yield _embedded(row, sound, "test" if path.name.startswith("test") else "train", row["audio_id"] in fine)
 
 
 def _embedded(row: dict[str, Any], sound: bytes, split: str, fine: bool) -> Item:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,27 +29,43 @@ UNUSABLE = (
     "too_short",
     "unsupported",
 )
-"""Verdicts that keep a clip out of the clean manifest; `clipped` and `no_transcript` are told, and do not."""
-VERDICTS = (*UNUSABLE, "clipped", "no_transcript")
+"""Verdicts that keep a clip out of the clean manifest; the others are told, and do not."""
+VERDICTS = (*UNUSABLE, "clipped", "no_transcript", "wrong_length")
+_SLACK_S = 2.0
+"""A clip may be this much longer than twice what its corpus says."""
 
 
 class Verdict(NamedTuple):
     verdict: str
     message: str
     fix: str
+    command: str | None = None
+    """A shell command that mends it."""
+
+
+class Known(NamedTuple):
+    """What a copy must not differ in."""
+
+    id: str
+    label: str | None
+    speaker: str | None
+    split: str | None
 
 
 class Copies:
     """The first clip of every content."""
 
     def __init__(self) -> None:
-        self._first: dict[str, tuple[str, str | None]] = {}
+        self._first: dict[str, Known] = {}
 
-    def of(self, content: str, item: Utterance) -> tuple[str, str | None] | None:
-        """(id, label) of the clip that had this content first, None when this one is it."""
-        label = item.emotion or item.original_label
-        first = self._first.setdefault(content, (item.id, label))
-        return None if first[0] == item.id else first
+    def of(self, content: str, item: Utterance) -> Known | None:
+        """The clip that had this content first, None when this one is it."""
+        first = self._first.setdefault(content, _known(item))
+        return None if first.id == item.id else first
+
+
+def _known(item: Utterance) -> Known:
+    return Known(item.id, item.emotion or item.original_label, item.speaker, item.split)
 
 
 def verdicts(
@@ -61,7 +78,7 @@ def verdicts(
         yield Verdict(verdict, str(item.error), f"{kind}: {item.error}")
         return
     path = audio.fragment(item.audio or "").path
-    if flaw := known_bad.of_file(path):
+    if flaw := item.extra.get("known_flaw") or known_bad.of_file(path):
         yield Verdict("known_bad", str(flaw), f"leave it out, or cut it anew from the episode: {flaw}")
     if not row:
         yield Verdict("missing", f"{path}: no such file", "fetch the file again, or delete the row")
@@ -70,18 +87,19 @@ def verdicts(
     else:
         yield from _flaws(row, limits)
         yield from _copied(item, row, copies)
+        yield from _cut(item, row)
     if texts and not item.text:
         yield Verdict("no_transcript", "the row has no words", "add `text` to the row; else `annotate` recognises it")
 
 
 def _broken(path: str, row: dict[str, Any]) -> Verdict:
-    target = Path(path).with_suffix(".wav")
-    convert = f"ffmpeg -i '{path}' -ar 16000 -ac 1 '{target}'"
     if row["reason"] == "empty":
         return Verdict("empty", row["message"], "fetch the file again, or delete the row")
     if row["reason"] == "undecodable" and Path(path).suffix.lower() in base.VIDEO_FILES:
-        return Verdict("unsupported", row["message"], f"convert it: {convert}")
-    return Verdict("broken", f"{row['reason']}: {row['message']}", f"fetch the file again, or repair it: {convert}")
+        target = shlex.quote(str(Path(path).with_suffix(".wav")))
+        convert = f"ffmpeg -nostdin -n -i {shlex.quote(path)} -vn -ar 16000 -ac 1 {target}"
+        return Verdict("unsupported", row["message"], f"convert it: {convert}", convert)
+    return Verdict("broken", f"{row['reason']}: {row['message']}", f"fetch the file again ({row['reason']})")
 
 
 def _flaws(row: dict[str, Any], limits: DoctorRecipe) -> Iterator[Verdict]:
@@ -104,7 +122,15 @@ def _copied(item: Utterance, row: dict[str, Any], copies: Copies) -> Iterator[Ve
     first = same_file or same_sound
     if first is None:
         return
-    label = item.emotion or item.original_label
-    other = f", which is labelled {first[1]} where this one is {label}" if first[1] != label else ""
+    pairs = zip(Known._fields[1:], first[1:], _known(item)[1:], strict=True)
+    other = "".join(f", there {name} {one}, here {two}" for name, one, two in pairs if one != two)
     verdict, what = ("duplicate_file", "the same file") if same_file else ("duplicate_audio", "the same sound")
-    yield Verdict(verdict, f"{what} as {first[0]}{other}", f"{what} as {first[0]}{other}: keep one")
+    yield Verdict(verdict, f"{what} as {first.id}{other}", f"{what} as {first.id}{other}: keep one")
+
+
+def _cut(item: Utterance, row: dict[str, Any]) -> Iterator[Verdict]:
+    """A clip that is much longer than its corpus says holds more than its words."""
+    expected = item.extra.get("expected_s")
+    if isinstance(expected, (int, float)) and row["seconds"] > 2 * expected + _SLACK_S:
+        length = f"{row['seconds']:g} s where the corpus says {expected:g} s"
+        yield Verdict("wrong_length", length, f"{length}: listen; the words may be only a part of it")

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from emotionthinker.cli import app
+from emotionthinker.corpora import doctor, soundness
+from emotionthinker.errors import CorpusError, RecipeError
+from emotionthinker.records import read_jsonl
+from kill import kill_when
+
+
+@pytest.fixture
+def clinic(speech: Callable[..., np.ndarray], tmp_path: Path) -> Path:
+    """A folder with one healthy clip and one of every illness."""
+    folder = tmp_path / "clinic"
+    (folder / "train_splits").mkdir(parents=True)
+    good = (speech(seconds=1.0) * 32767).astype(np.int16)
+    sounds = {
+        "good.wav": good,
+        "same.flac": good,
+        "train_splits/dia125_utt3.wav": speech(seconds=1.0, seed=1),
+        "long.wav": np.tile(speech(seconds=1.0, seed=2), 31),
+        "short.wav": speech(seconds=0.2),
+        "silent.wav": np.full(16000, 1e-4),
+        "clipped.wav": np.clip(3 * speech(gain=1.0), -1, 1),
+        "none.wav": np.zeros(0),
+    }
+    for name, samples in sounds.items():
+        soundfile.write(folder / name, samples, 16000)
+    (folder / "zcopy.wav").write_bytes((folder / "good.wav").read_bytes())
+    (folder / "broken.wav").write_bytes(b"RIFF nothing")
+    (folder / "it's film.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
+    return folder
+
+
+EXPECTED = {
+    "good.wav": [],
+    "same.flac": ["duplicate_audio"],
+    "zcopy.wav": ["duplicate_file"],
+    "train_splits/dia125_utt3.wav": ["known_bad"],
+    "long.wav": ["too_long"],
+    "short.wav": ["too_short"],
+    "silent.wav": ["silent"],
+    "clipped.wav": ["clipped"],
+    "none.wav": ["empty"],
+    "broken.wav": ["broken"],
+    "it's film.mp4": ["unsupported"],
+}
+
+
+def report(out: Path) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in map(json.loads, (out / "doctor.jsonl").read_text().splitlines())}
+
+
+def names(row: dict[str, Any]) -> list[str]:
+    return [verdict["verdict"] for verdict in row["verdicts"]]
+
+
+def examine(source: Path, out: Path, **settings: Any) -> dict[str, Any]:
+    clean = settings.pop("clean", None)
+    return doctor.run(doctor.DoctorRecipe(source=source, workers=1, **settings), out, clean=clean, progress=False)
+
+
+def test_every_illness_is_found(clinic: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    summary = examine(clinic, out, clean=tmp_path / "clean.jsonl")
+    assert {id_: names(row) for id_, row in report(out).items()} == EXPECTED
+    assert (summary["clips"], summary["with_problems"], summary["unusable"]) == (11, 10, 9)
+    assert [clip.id for clip in read_jsonl(tmp_path / "clean.jsonl")] == ["clipped.wav", "good.wav"]
+    fixes = dict(line.split("\t", 2)[1:] for line in (out / "fixes.txt").read_text().splitlines())
+    assert {Path(path).name for path in fixes} == {Path(name).name for name, ill in EXPECTED.items() if ill}
+    assert "issues/39" in fixes[str(clinic / "train_splits" / "dia125_utt3.wav")]
+    assert "same file as good.wav" in fixes[str(clinic / "zcopy.wav")]
+    (command,) = (out / "convert.sh").read_text().splitlines()
+    assert command.startswith("ffmpeg ")
+    assert "'\"'\"'" in command  # the quote in the name is safe in a shell
+
+
+def test_other_limits_cost_no_decoding(clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert examine(clinic, tmp_path / "out")["decoded"] == len(EXPECTED)
+    monkeypatch.setattr(soundness, "examine", lambda path: pytest.fail(f"{path} decoded again"))
+    summary = examine(clinic, tmp_path / "out", max_seconds=60, min_seconds=0.1)
+    assert summary["decoded"] == 0
+    assert not {"too_long", "too_short"} & set(summary["verdicts"])
+
+
+def test_a_changed_file_is_decoded_again(clinic: Path, tmp_path: Path, speech: Callable[..., np.ndarray]) -> None:
+    examine(clinic, tmp_path / "out")
+    soundfile.write(clinic / "broken.wav", speech(seconds=1.5, seed=5), 16000)
+    summary = examine(clinic, tmp_path / "out")
+    assert summary["decoded"] == 1
+    assert names(report(tmp_path / "out")["broken.wav"]) == []
+
+
+def test_a_manifest_tells_words_files_and_labels(clinic: Path, tmp_path: Path) -> None:
+    rows = [
+        {"path": "clinic/good.wav", "id": "first", "text": "hello", "emotion": "sad"},
+        {"path": "clinic/same.flac", "id": "second", "text": "hello", "emotion": "angry", "split": "test"},
+        {"path": "clinic/gone.wav", "id": "third"},
+        {"text": "no file named"},
+    ]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    examine(tmp_path / "m.jsonl", tmp_path / "out")
+    found = report(tmp_path / "out")
+    assert {id_: names(row) for id_, row in found.items()} == {
+        "first": [],
+        "second": ["duplicate_audio"],
+        "third": ["missing", "no_transcript"],
+        "m.jsonl:4": ["bad_row"],
+    }
+    message = found["second"]["verdicts"][0]["message"]
+    assert "label Sad, here Angry" in message
+    assert "split train, here test" in message
+    assert "speaker" not in message
+
+
+def test_a_clip_that_is_longer_than_its_corpus_says(clinic: Path, tmp_path: Path) -> None:
+    rows = [
+        {"path": "clinic/good.wav", "text": "hello", "expected_s": 0.6},
+        {"path": "clinic/long.wav", "text": "hello", "expected_s": 14.0},
+    ]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    examine(tmp_path / "m.jsonl", tmp_path / "out", max_seconds=60)
+    assert [names(row) for row in report(tmp_path / "out").values()] == [[], ["wrong_length"]]
+
+
+def test_a_corpus_is_read_as_one(tree, tmp_path: Path) -> None:
+    """An id that comes twice leaves the first one in."""
+    tree.sound("wav/03a01Fa.wav", "wav/other.wav", "wav2/03a01Fa.wav")
+    examine(tree.root, tmp_path / "out", corpus="EmoDB", clean=tmp_path / "clean.jsonl")
+    lines = (tmp_path / "out" / "doctor.jsonl").read_text().splitlines()
+    assert [(row["id"], names(row)) for row in map(json.loads, lines)] == [
+        ("emodb_03a01Fa", []),
+        ("wav/other.wav", ["bad_row"]),
+        ("emodb_03a01Fa", ["bad_row"]),
+    ]
+    assert [clip.id for clip in read_jsonl(tmp_path / "clean.jsonl")] == ["emodb_03a01Fa"]
+
+
+def test_sources_that_cannot_be_examined(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(RecipeError, match="no clips"):
+        examine(tmp_path / "nothing", tmp_path / "out")
+    with pytest.raises(CorpusError, match="EmoDB"):
+        examine(tmp_path / "nothing", tmp_path / "out2", corpus="emodb")
+    with pytest.raises(RecipeError, match=r"\.jsonl"):
+        examine(tmp_path / "nothing", tmp_path / "out3", clean=tmp_path / "c.csv")
+
+
+@pytest.mark.real
+def test_what_real_corpora_hold(tmp_path: Path) -> None:
+    shared = os.environ.get("EMOTIONTHINKER_SHARED")
+    if not shared:
+        pytest.skip("EMOTIONTHINKER_SHARED is not set: no real speech")
+    found = {}
+    for name in ("ravdess", "emodb", "crema_d"):
+        examine(Path(shared) / "speech" / name, tmp_path / name, corpus=name)
+        found.update({id_: names(row) for id_, row in report(tmp_path / name).items() if row["verdicts"]})
+    assert found == {"ravdess_03-01-03-01-02-02-07": ["duplicate_file"], "crema_1050_IEO_HAP_HI": ["clipped"]}
+
+
+def test_it_goes_on_after_a_kill(speech: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    """SIGKILL in the middle; the second run decodes the rest, and tells what an undisturbed one tells."""
+    folder, out = tmp_path / "many", tmp_path / "out"
+    folder.mkdir()
+    for number in range(40):
+        soundfile.write(folder / f"{number:02d}.wav", np.tile(speech(seconds=1.0, seed=number), 20), 16000)
+    kill_when(["corpus", "doctor", str(folder), "--out", str(out), "--workers", "1"], out, "examined.jsonl")
+    before = (out / "examined.jsonl").read_bytes().count(b"\n")
+    assert not (out / "doctor.jsonl").exists()
+    assert 0 < before < 40
+    assert examine(folder, out)["decoded"] == 40 - before
+    examine(folder, tmp_path / "undisturbed")
+    assert report(out) == report(tmp_path / "undisturbed")
+
+
+def test_the_command(clinic: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ill = CliRunner().invoke(app, ["corpus", "doctor", str(clinic), "--out", str(out), "--workers", "1"])
+    assert ill.exit_code == 1
+    assert "fixes.txt" in ill.output
+    (tmp_path / "one.csv").write_text(f"path,text\n{clinic / 'good.wav'},hello\n")
+    healthy = CliRunner().invoke(app, ["corpus", "doctor", str(tmp_path / "one.csv"), "--out", str(tmp_path / "two")])
+    assert healthy.exit_code == 0

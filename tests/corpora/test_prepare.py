@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from emotionthinker.cli import app
+from emotionthinker.corpora import prepare, registry
+from emotionthinker.corpora.manifest import utterances
+from emotionthinker.errors import CorpusError
+from emotionthinker.records import Utterance, read_jsonl
+
+
+def test_records_to_the_manifest_bad_rows_to_the_side(tree, tmp_path: Path) -> None:
+    tree.sound("wav/03a01Fa.wav", "wav/08a02La.wav", "wav/strange.wav")
+    out = tmp_path / "new" / "emodb.jsonl"
+    counts = prepare.prepare(registry.get("emodb"), tree.root, out)
+    assert counts == {
+        "clips": 2,
+        "failed": {"bad_name": 1},
+        "without_transcript": 0,
+        "datasets": {"emodb": 2},
+        "splits": {"(open)": 2},
+        "labels": {"boredom": {"(none)": 1}, "happiness": {"Happy": 1}},
+        "speakers": {"emodb_03": 1, "emodb_08": 1},
+    }
+    (failure,) = [json.loads(line) for line in prepare.failures_of(out).read_text().splitlines()]
+    assert (failure["id"], failure["reason"]) == ("wav/strange.wav", "bad_name")
+    assert "03a01Fa" in failure["message"]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["emodb.failures.jsonl", "emodb.jsonl"]
+
+
+def test_annotate_reads_the_manifest_as_it_was_written(tree, tmp_path: Path) -> None:
+    """Nothing is lost or read differently; an open split is assigned."""
+    tree.sound("wav/03a01Fa.wav", "wav/16b10La.wav")
+    prepare.prepare(registry.get("emodb"), tree.root, tmp_path / "m.jsonl")
+    written, read = list(read_jsonl(tmp_path / "m.jsonl")), list(utterances([tmp_path / "m.jsonl"]))
+    assert [clip.split for clip in read if isinstance(clip, Utterance)] == ["train", "test"]
+    assert [clip.model_copy(update={"split": None}) for clip in read if isinstance(clip, Utterance)] == written
+
+
+def test_a_failed_run_leaves_the_older_manifest(tree, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text("older\n")
+    with pytest.raises(CorpusError):
+        prepare.prepare(registry.get("emodb"), tree.root, tmp_path / "m.jsonl")
+    assert [path.name for path in tmp_path.glob("m.*")] == ["m.jsonl"]
+    assert (tmp_path / "m.jsonl").read_text() == "older\n"
+    with pytest.raises(CorpusError, match=r"\.jsonl"):
+        prepare.prepare(registry.get("emodb"), tree.root, tmp_path / "m.csv")
+
+
+def test_the_command(tree, tmp_path: Path) -> None:
+    tree.sound("AudioWAV/1001_DFA_ANG_XX.wav")
+    good = CliRunner().invoke(app, ["corpus", "CREMA-D", str(tree.root), "--out", str(tmp_path / "c.jsonl")])
+    assert good.exit_code == 0
+    assert json.loads(good.stdout)["labels"] == {"ANG": {"Angry": 1}}
+    tree.sound("AudioWAV/1001_DFA.wav")
+    partly = CliRunner().invoke(app, ["corpus", "crema_d", str(tree.root), "--out", str(tmp_path / "c.jsonl")])
+    assert partly.exit_code == 1
+    assert "c.failures.jsonl" in partly.output
+
+
+def test_every_corpus_has_a_command_with_help() -> None:
+    result = CliRunner().invoke(app, ["corpus", "--help"], env={"COLUMNS": "200"})
+    assert all(name in result.output for name in (*registry.NAMES, "list", "doctor"))
+    for name in (*registry.NAMES, "list", "doctor"):
+        help_ = CliRunner().invoke(app, ["corpus", name, "--help"], env={"COLUMNS": "200"})
+        assert f"Example: emotionthinker corpus {name}" in help_.output
