@@ -127,3 +127,26 @@ def test_a_given_gender_wins_over_the_model_and_the_age_stays() -> None:
     assert (found.gender, found.gender_method, found.age_group, found.age_method, found.licence, found.reason) == (
         "male", "given", "Elderly", "network", "CC", None,
     )  # fmt: skip
+
+
+@pytest.mark.real
+def test_pooled_genders_of_real_strangers_are_right_and_rarely_open(shared_speech: list[dict[str, Any]]) -> None:
+    """Five clips of each speaker that the fit never heard: no wrong answer, at most a third left open."""
+    from emotionthinker import audio
+    from emotionthinker.prosody import activity, pitch
+
+    strangers = speaker._model()["about"]["held_out_speakers"]
+    pool, truth = Pool(), {}
+    for who in strangers:
+        rows = [row for row in shared_speech if row["speaker"] == who]
+        for row in rows[:: max(1, len(rows) // 5)][:5]:
+            samples, rate = audio.load(row["audio"])
+            track, speech = pitch.track(samples, rate), activity.speech_mask(samples, rate)
+            prosody = Prosody(duration_s=1.0, speaker=speaker.measure(samples, rate, track, speech))
+            heard = Utterance(id=row["id"], speaker=who, prosody=prosody)
+            pool.add(heard)
+            truth[who] = (heard, row["gender"])
+    found = {who: (pool.traits(heard).gender, gender) for who, (heard, gender) in truth.items()}
+    assert len(found) == len(strangers) == 12
+    assert not {who: pair for who, pair in found.items() if pair[0] not in (None, pair[1])}
+    assert sum(told is None for told, _ in found.values()) <= 4
