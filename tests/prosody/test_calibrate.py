@@ -92,7 +92,7 @@ def test_applied_cuts_change_words_and_nothing_that_was_measured(
 ) -> None:
     fit(tmp_path / "cuts", file, name="two", by_dataset=True)
     thresholds = tmp_path / "cuts" / "thresholds.json"
-    counts = run(CalibrateRecipe(utterances=[file], apply=thresholds), tmp_path / "new")
+    counts = run(CalibrateRecipe(utterances=[file], apply=str(thresholds)), tmp_path / "new")
     found = list(read_jsonl(tmp_path / "new" / "utterances.jsonl"))
     assert list(parquet.read(tmp_path / "new" / "utterances.parquet")) == found
     assert [u.id for u in found] == [u.id for u in clips]
@@ -104,7 +104,7 @@ def test_applied_cuts_change_words_and_nothing_that_was_measured(
         stripped = bare.apply(after.prosody).model_copy(update={"calibration": None})
         assert after.model_copy(update={"prosody": stripped}) == before
     assert Calibration.load(tmp_path / "new" / "thresholds.json").digest == Calibration.load(thresholds).digest
-    again = run(CalibrateRecipe(utterances=[tmp_path / "new"], apply=thresholds), tmp_path / "again")
+    again = run(CalibrateRecipe(utterances=[tmp_path / "new"], apply=str(thresholds)), tmp_path / "again")
     assert again["changed_records"] == 0
     assert (tmp_path / "again" / "utterances.jsonl").read_bytes() == (
         tmp_path / "new" / "utterances.jsonl"
@@ -153,6 +153,12 @@ def test_applying_refuses_doubled_ids_and_its_own_folder(file: Path, clips: list
     thresholds = tmp_path / "cuts" / "thresholds.json"
     write_jsonl(tmp_path / "copy.jsonl", clips[:3])
     with pytest.raises(RecordError, match="comes a second time"):
-        run(CalibrateRecipe(utterances=[file, tmp_path / "copy.jsonl"], apply=thresholds), tmp_path / "new")
+        run(CalibrateRecipe(utterances=[file, tmp_path / "copy.jsonl"], apply=str(thresholds)), tmp_path / "new")
     with pytest.raises(RecipeError, match="overwritten by its own result"):
-        run(CalibrateRecipe(utterances=[file], apply=thresholds), tmp_path)
+        run(CalibrateRecipe(utterances=[file], apply=str(thresholds)), tmp_path)
+
+
+def test_the_shipped_cuts_can_be_applied(file: Path, tmp_path: Path) -> None:
+    counts = run(CalibrateRecipe(utterances=[file], apply="reference"), tmp_path / "new")
+    assert (counts["name"], counts["changed_records"]) == ("reference", 130)
+    assert counts["digest"] == Calibration.load("reference").fingerprint()

@@ -53,6 +53,16 @@ def test_an_unvoiced_clip_is_told_from_the_others_and_a_silent_speaker_from_noth
     assert (silent.gender, silent.reason, silent.clips) == (None, "gender: unvoiced; age: no_age_model", None)
 
 
+def test_estimates_without_a_probability_are_kept_clip_by_clip() -> None:
+    """As annotations of an earlier version hold them."""
+    clips = [clip("a", 0.99), clip("b", 0.01), clip("c", 0.5)]
+    bare = [u.prosody.speaker.model_copy(update={"female_probability": None}) for u in clips if u.prosody]
+    clips = [
+        u.model_copy(update={"prosody": Prosody(duration_s=1.0, speaker=s)}) for u, s in zip(clips, bare, strict=True)
+    ]
+    assert told(clips) == bare
+
+
 def test_speakers_of_two_datasets_are_two() -> None:
     clips = [clip("a", 0.99, "1", dataset="x"), clip("b", 0.01, "1", dataset="y")]
     assert [s.gender for s in told(clips)] == ["female", "male"]

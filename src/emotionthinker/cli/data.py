@@ -63,7 +63,7 @@ def calibrate(
     by_dataset: Annotated[bool, typer.Option("--by-dataset", help="Cuts for each dataset of 50 clips too.")] = False,
     sketch: Annotated[list[Path] | None, typer.Option(help="sketches.json of other shards, merged in.")] = None,
     apply: Annotated[
-        Path | None, typer.Option(help="Put these frozen thresholds on the utterances instead of fitting.")
+        str | None, typer.Option(help="Put frozen cuts (thresholds.json, `reference`) on the utterances, fit none.")
     ] = None,
 ) -> None:
     """Cut the levels by percentiles of a corpus, by gender for pitch, and draw them; or apply cuts made before.
