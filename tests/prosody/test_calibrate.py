@@ -11,7 +11,7 @@ from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.prosody.calibrate import CalibrateRecipe, run
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.prosody.sketch import Sketches
+from emotionthinker.prosody.sketch import GRIDS, Sketches
 from emotionthinker.records import Utterance, read_jsonl, write_jsonl
 
 
@@ -118,6 +118,26 @@ def test_fitted_cuts_are_not_overwritten_by_others(file: Path, clips: list[Utter
     with pytest.raises(RecipeError, match="frozen"):
         fit(tmp_path / "cuts", file)
     assert Calibration.load(tmp_path / "cuts" / "thresholds.json").digest == first.digest
+
+
+def test_applied_cuts_do_not_overwrite_fitted_ones(file: Path, tmp_path: Path) -> None:
+    first = fit(tmp_path / "cuts", file)
+    with pytest.raises(RecipeError, match="frozen"):
+        run(CalibrateRecipe(utterances=[file], apply="reference"), tmp_path / "cuts")
+    assert Calibration.load(tmp_path / "cuts" / "thresholds.json").digest == first.digest
+
+
+def test_the_sketches_of_the_shipped_cuts_ship_too(tmp_path: Path) -> None:
+    found = fit(tmp_path / "cuts", sketches=[Path("reference")], name="redrawn")
+    shipped = Calibration.load("reference")
+    assert found.about["counts"] == shipped.about["counts"]
+    for gender, cut in shipped.pitch.items():
+        again = found.pitch[gender]
+        assert np.allclose(12 * np.log2([again.low / cut.low, again.high / cut.high]), 0, atol=GRIDS["any"].step)
+    for feature in ("energy", "rate", "style"):
+        cut, again = getattr(shipped, feature), getattr(found, feature)
+        assert np.allclose([again.low, again.high], [cut.low, cut.high], rtol=0, atol=GRIDS[feature].step)
+    assert "crema_d/<wbr>female" in (tmp_path / "cuts" / "report.html").read_text(encoding="utf-8")
 
 
 def test_folders_of_annotate_and_of_shards_are_read(clips: list[Utterance], tmp_path: Path) -> None:

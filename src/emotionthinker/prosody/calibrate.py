@@ -141,6 +141,7 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
         raise RecipeError(f"{inside[0]} would be overwritten by its own result; write to another folder (--out)")
     frozen = recipe.apply or "reference"
     calibration = Calibration.load(frozen)
+    _refuse_to_thaw(out / THRESHOLDS, calibration)
     job = runs.Run(out, "calibrate", recipe.model_dump(mode="json"), [*files, frozen])
     job.begin()
     calibration.save(out / THRESHOLDS)
