@@ -11,7 +11,7 @@ from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.prosody.calibrate import CalibrateRecipe, run
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.prosody.sketch import Sketches
+from emotionthinker.prosody.sketch import GRIDS, Sketches
 from emotionthinker.records import Utterance, read_jsonl, write_jsonl
 
 
@@ -92,7 +92,7 @@ def test_applied_cuts_change_words_and_nothing_that_was_measured(
 ) -> None:
     fit(tmp_path / "cuts", file, name="two", by_dataset=True)
     thresholds = tmp_path / "cuts" / "thresholds.json"
-    counts = run(CalibrateRecipe(utterances=[file], apply=thresholds), tmp_path / "new")
+    counts = run(CalibrateRecipe(utterances=[file], apply=str(thresholds)), tmp_path / "new")
     found = list(read_jsonl(tmp_path / "new" / "utterances.jsonl"))
     assert list(parquet.read(tmp_path / "new" / "utterances.parquet")) == found
     assert [u.id for u in found] == [u.id for u in clips]
@@ -104,7 +104,7 @@ def test_applied_cuts_change_words_and_nothing_that_was_measured(
         stripped = bare.apply(after.prosody).model_copy(update={"calibration": None})
         assert after.model_copy(update={"prosody": stripped}) == before
     assert Calibration.load(tmp_path / "new" / "thresholds.json").digest == Calibration.load(thresholds).digest
-    again = run(CalibrateRecipe(utterances=[tmp_path / "new"], apply=thresholds), tmp_path / "again")
+    again = run(CalibrateRecipe(utterances=[tmp_path / "new"], apply=str(thresholds)), tmp_path / "again")
     assert again["changed_records"] == 0
     assert (tmp_path / "again" / "utterances.jsonl").read_bytes() == (
         tmp_path / "new" / "utterances.jsonl"
@@ -118,6 +118,26 @@ def test_fitted_cuts_are_not_overwritten_by_others(file: Path, clips: list[Utter
     with pytest.raises(RecipeError, match="frozen"):
         fit(tmp_path / "cuts", file)
     assert Calibration.load(tmp_path / "cuts" / "thresholds.json").digest == first.digest
+
+
+def test_applied_cuts_do_not_overwrite_fitted_ones(file: Path, tmp_path: Path) -> None:
+    first = fit(tmp_path / "cuts", file)
+    with pytest.raises(RecipeError, match="frozen"):
+        run(CalibrateRecipe(utterances=[file], apply="reference"), tmp_path / "cuts")
+    assert Calibration.load(tmp_path / "cuts" / "thresholds.json").digest == first.digest
+
+
+def test_the_sketches_of_the_shipped_cuts_ship_too(tmp_path: Path) -> None:
+    found = fit(tmp_path / "cuts", sketches=[Path("reference")], name="redrawn")
+    shipped = Calibration.load("reference")
+    assert found.about["counts"] == shipped.about["counts"]
+    for gender, cut in shipped.pitch.items():
+        again = found.pitch[gender]
+        assert np.allclose(12 * np.log2([again.low / cut.low, again.high / cut.high]), 0, atol=GRIDS["any"].step)
+    for feature in ("energy", "rate", "style"):
+        cut, again = getattr(shipped, feature), getattr(found, feature)
+        assert np.allclose([again.low, again.high], [cut.low, cut.high], rtol=0, atol=GRIDS[feature].step)
+    assert "crema_d/<wbr>female" in (tmp_path / "cuts" / "report.html").read_text(encoding="utf-8")
 
 
 def test_folders_of_annotate_and_of_shards_are_read(clips: list[Utterance], tmp_path: Path) -> None:
@@ -153,6 +173,12 @@ def test_applying_refuses_doubled_ids_and_its_own_folder(file: Path, clips: list
     thresholds = tmp_path / "cuts" / "thresholds.json"
     write_jsonl(tmp_path / "copy.jsonl", clips[:3])
     with pytest.raises(RecordError, match="comes a second time"):
-        run(CalibrateRecipe(utterances=[file, tmp_path / "copy.jsonl"], apply=thresholds), tmp_path / "new")
+        run(CalibrateRecipe(utterances=[file, tmp_path / "copy.jsonl"], apply=str(thresholds)), tmp_path / "new")
     with pytest.raises(RecipeError, match="overwritten by its own result"):
-        run(CalibrateRecipe(utterances=[file], apply=thresholds), tmp_path)
+        run(CalibrateRecipe(utterances=[file], apply=str(thresholds)), tmp_path)
+
+
+def test_the_shipped_cuts_can_be_applied(file: Path, tmp_path: Path) -> None:
+    counts = run(CalibrateRecipe(utterances=[file], apply="reference"), tmp_path / "new")
+    assert (counts["name"], counts["changed_records"]) == ("reference", 130)
+    assert counts["digest"] == Calibration.load("reference").fingerprint()

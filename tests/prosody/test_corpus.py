@@ -19,6 +19,7 @@ from emotionthinker.prosody import batch, parts, speaker, speakers
 from emotionthinker.prosody.corpus import AnnotateRecipe, run
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Utterance, read_jsonl
+from kill import kill_when
 
 RATE = 16000
 
@@ -319,21 +320,31 @@ def test_weights_under_other_terms_need_consent_before_any_work(unnamed: Path, t
     assert not (tmp_path / "out").exists()
 
 
-def test_a_speaker_model_costs_no_measuring_and_hears_a_few_clips(
-    unnamed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def age_gender(tmp_path: Path) -> Path:
+    """A random model of age and gender, as a folder with a model card."""
     from transformers import Wav2Vec2Config
 
-    from emotionthinker.models.age_gender import AgeGender, AgeGenderNetwork
+    from emotionthinker.models.age_gender import AgeGenderNetwork
 
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     kind = {"conv_dim": (8,) * 7, "conv_bias": True, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
     config = Wav2Vec2Config(**sizes, **kind, num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2)
-    folder, out = tmp_path / "model", tmp_path / "out"
+    folder = tmp_path / "model"
     config.save_pretrained(folder)
-    torch.manual_seed(0)
-    torch.save(AgeGenderNetwork(config).state_dict(), folder / "pytorch_model.bin")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        torch.save(AgeGenderNetwork(config).state_dict(), folder / "pytorch_model.bin")
     (folder / "README.md").write_text("---\nlicense: cc-by-nc-sa-4.0\n---\n")
+    return folder
+
+
+def test_a_speaker_model_costs_no_measuring_and_hears_a_few_clips(
+    unnamed: Path, age_gender: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emotionthinker.models.age_gender import AgeGender
+
+    folder, out = age_gender, tmp_path / "out"
     run(recipe(unnamed), out, progress=False)
     monkeypatch.setattr(batch, "_measure", None)  # called, it would fail: measured clips are not measured again
     settings = recipe(unnamed, speaker_model=str(folder), accept_non_commercial=True, speaker_clips=1)
@@ -347,3 +358,23 @@ def test_a_speaker_model_costs_no_measuring_and_hears_a_few_clips(
     before = (out / "utterances.jsonl").read_bytes()
     run(settings, out, progress=False)
     assert (out / "utterances.jsonl").read_bytes() == before
+
+
+def test_killed_while_the_model_hears_nothing_is_lost_or_doubled(age_gender: Path, tmp_path: Path, speech: Any) -> None:
+    folder, out = tmp_path / "clips", tmp_path / "out"
+    folder.mkdir()
+    for number in range(40):
+        soundfile.write(folder / f"{number:02}.wav", speech(seconds=0.5, seed=number), RATE)
+    options = ["--no-transcribe", "--workers", "1", "--speaker-model", str(age_gender), "--accept-non-commercial"]
+    kill_when(["annotate", str(folder), "--out", str(out), *options], out, "voices.jsonl")
+    settings = recipe(folder, speaker_model=str(age_gender), accept_non_commercial=True)
+    counts = run(settings, out, progress=False)
+    assert (counts["resumed"], counts["annotated"]) == (40, 40)
+    heard = [json.loads(line)["id"] for line in (out / "voices.jsonl").read_text().splitlines()]
+    assert sorted(heard) == sorted(set(heard)) == [f"{number:02}.wav" for number in range(40)]
+    run(settings, tmp_path / "fresh", progress=False)
+    ages = [
+        [u.prosody.speaker.age_years for u in read_jsonl(f / "utterances.jsonl")] for f in (out, tmp_path / "fresh")
+    ]
+    assert None not in ages[0]
+    assert np.allclose(*ages, atol=0.1)

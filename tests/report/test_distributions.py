@@ -84,6 +84,11 @@ def test_bars_are_as_high_as_their_clips_are_many_and_shaded_by_word() -> None:
     assert [shade for shade, _, _ in bars] == sorted(
         (shade for shade, _, _ in bars), key=["first", "second", "third"].index
     )
+    cut, grid = cuts.energy, group.sketch.grid
+    assert cut is not None
+    for shade, at in (("second", cut.low), ("third", cut.high)):
+        start = min(float(x) for name, x, _ in bars if name == shade)
+        assert start == pytest.approx((at - grid.low) / grid.step / 1260 * 1000, abs=0.1)
 
 
 def test_shares_near_a_cut_agree_with_the_records() -> None:

@@ -163,9 +163,12 @@ def calibrate(
     out: Out = Path("runs/calibrate"),
     name: Annotated[str, typer.Option(help="Name of the calibration; it goes into every record.")] = "fitted",
     by_dataset: Annotated[bool, typer.Option("--by-dataset", help="Cuts for each dataset of 50 clips too.")] = False,
-    sketch: Annotated[list[Path] | None, typer.Option(help="sketches.json of other shards, merged in.")] = None,
+    sketch: Annotated[
+        list[Path] | None,
+        typer.Option(help="sketches.json of other shards, merged in; `reference` has those of the shipped cuts."),
+    ] = None,
     apply: Annotated[
-        Path | None, typer.Option(help="Put these frozen thresholds on the utterances instead of fitting.")
+        str | None, typer.Option(help="Put frozen cuts (thresholds.json, `reference`) on the utterances, fit none.")
     ] = None,
 ) -> None:
     """Cut the levels by percentiles of a corpus, by gender for pitch, and draw them; or apply cuts made before.

@@ -39,8 +39,8 @@ class CalibrateRecipe(Recipe):
     """Name of the calibration; it goes into every record the cuts are applied to."""
     by_dataset: bool = False
     """Cuts for each dataset too, and for each dataset and gender, of at least 50 clips."""
-    apply: Path | None = None
-    """Frozen thresholds to put on `utterances` instead of fitting new ones."""
+    apply: str | None = None
+    """Frozen thresholds (a file, or `reference`) to put on `utterances` instead of fitting new ones."""
 
 
 def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
@@ -139,10 +139,10 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
     inside = [file for file in files if file.resolve().parent == out.resolve()]
     if inside:
         raise RecipeError(f"{inside[0]} would be overwritten by its own result; write to another folder (--out)")
-    calibration = Calibration.load(recipe.apply or "")
-    job = runs.Run(
-        out, "calibrate", recipe.model_dump(mode="json"), [*files, *([recipe.apply] if recipe.apply else [])]
-    )
+    frozen = recipe.apply or "reference"
+    calibration = Calibration.load(frozen)
+    _refuse_to_thaw(out / THRESHOLDS, calibration)
+    job = runs.Run(out, "calibrate", recipe.model_dump(mode="json"), [*files, frozen])
     job.begin()
     calibration.save(out / THRESHOLDS)
     changed: Counter[str] = Counter()

@@ -171,7 +171,9 @@ class Sketches(BaseModel):
 
     @classmethod
     def load(cls, path: str | Path) -> Sketches:
-        """Sketches of a file. Raises `RecipeError`."""
+        """Sketches of a file, or those behind the shipped calibration (`reference`). Raises `RecipeError`."""
+        if str(path) == "reference":
+            path = Path(__file__).parent / "calibrations" / "reference.sketches.json"
         try:
             return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
         except OSError as error:

@@ -62,7 +62,7 @@ class Pool:
         self._given: dict[str, set[str]] = {}
         self._shares: dict[str, array[float]] = {}
         self._voices: dict[str, list[Voice]] = {}
-        self._known: dict[str, Speaker] = {}
+        self._known: dict[str, Speaker | None] = {}
 
     def add(self, utterance: Utterance) -> None:
         """Count one measured clip; one without a speaker stands for itself."""
@@ -87,8 +87,8 @@ class Pool:
         if utterance.gender in GENDERS and len(self._given.get(key, ())) > 1:
             return self._aged(own, self._voices.get(key, []))
         if key not in self._known:
-            self._known[key] = self._decide(key, own)
-        return self._known[key]
+            self._known[key] = self._decide(key)
+        return self._known[key] or self._aged(own, self._voices.get(key, []))
 
     def apply(self, utterance: Utterance) -> Utterance:
         """The utterance with the traits of its speaker in place of those of the clip alone."""
@@ -97,12 +97,13 @@ class Pool:
         prosody = utterance.prosody.model_copy(update={"speaker": self.traits(utterance)})
         return utterance.model_copy(update={"prosody": prosody})
 
-    def _decide(self, key: str, own: Speaker) -> Speaker:
+    def _decide(self, key: str) -> Speaker | None:
+        """What all clips tell; None when they tell nothing (no gender given, none estimated)."""
         given, shares, voices = self._given.get(key, set()), self._shares.get(key), self._voices.get(key, [])
         told = self._of_gender(next(iter(given)) if len(given) == 1 else None, voices)
-        if told is None:
-            told = speaker.judged(float(np.median(shares)), POOLED, len(shares)) if shares else own
-        return self._aged(told, voices)
+        if told is None and shares:
+            told = speaker.judged(float(np.median(shares)), POOLED, len(shares))
+        return None if told is None else self._aged(told, voices)
 
     def _of_gender(self, given: str | None, voices: list[Voice]) -> Speaker | None:
         """As given, else as the model hears it; None when neither says anything."""
