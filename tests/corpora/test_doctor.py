@@ -26,7 +26,7 @@ def clinic(speech: Callable[..., np.ndarray], tmp_path: Path) -> Path:
     good = (speech(seconds=1.0) * 32767).astype(np.int16)
     sounds = {
         "good.wav": good,
-        "same.flac": good,
+        "good.flac": good,
         "train_splits/dia125_utt3.wav": speech(seconds=1.0, seed=1),
         "long.wav": np.tile(speech(seconds=1.0, seed=2), 31),
         "short.wav": speech(seconds=0.2),
@@ -38,13 +38,14 @@ def clinic(speech: Callable[..., np.ndarray], tmp_path: Path) -> Path:
         soundfile.write(folder / name, samples, 16000)
     (folder / "zcopy.wav").write_bytes((folder / "good.wav").read_bytes())
     (folder / "broken.wav").write_bytes(b"RIFF nothing")
+    (folder / "good.mp4").write_bytes(b"converted already: the sound lies beside it")
     (folder / "it's film.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
     return folder
 
 
 EXPECTED = {
     "good.wav": [],
-    "same.flac": ["duplicate_audio"],
+    "good.flac": ["duplicate_audio"],
     "zcopy.wav": ["duplicate_file"],
     "train_splits/dia125_utt3.wav": ["known_bad"],
     "long.wav": ["too_long"],
@@ -106,7 +107,7 @@ def test_a_changed_file_is_decoded_again(clinic: Path, tmp_path: Path, speech: C
 def test_a_manifest_tells_words_files_and_labels(clinic: Path, tmp_path: Path) -> None:
     rows = [
         {"path": "clinic/good.wav", "id": "first", "text": "hello", "emotion": "sad"},
-        {"path": "clinic/same.flac", "id": "second", "text": "hello", "emotion": "angry", "split": "test"},
+        {"path": "clinic/good.flac", "id": "second", "text": "hello", "emotion": "angry", "split": "test"},
         {"path": "clinic/gone.wav", "id": "third"},
         {"text": "no file named"},
     ]
