@@ -241,7 +241,10 @@ def test_a_part_and_a_channel_of_a_recording(tmp_path: Path, suffix: str) -> Non
     second = audio.load(f"{path}#t=0.5,2.25&channel=2")[0]
     assert level_of(second, 1000.0) == pytest.approx(0.5, abs=0.02)
     assert level_of(second, 440.0) < 0.02
-    assert len(audio.load(f"{path}#channel=1")[0]) == 48000
+    first = audio.load(f"{path}#channel=1")[0]
+    assert len(first) == 48000
+    assert level_of(first, 440.0) == pytest.approx(0.5, abs=0.02)
+    assert level_of(first, 1000.0) < 0.02
 
 
 def test_a_part_across_blocks_at_another_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

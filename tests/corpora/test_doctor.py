@@ -26,7 +26,7 @@ def clinic(speech: Callable[..., np.ndarray], tmp_path: Path) -> Path:
     good = (speech(seconds=1.0) * 32767).astype(np.int16)
     sounds = {
         "good.wav": good,
-        "same.flac": good,
+        "good.flac": good,
         "train_splits/dia125_utt3.wav": speech(seconds=1.0, seed=1),
         "long.wav": np.tile(speech(seconds=1.0, seed=2), 31),
         "short.wav": speech(seconds=0.2),
@@ -38,13 +38,14 @@ def clinic(speech: Callable[..., np.ndarray], tmp_path: Path) -> Path:
         soundfile.write(folder / name, samples, 16000)
     (folder / "zcopy.wav").write_bytes((folder / "good.wav").read_bytes())
     (folder / "broken.wav").write_bytes(b"RIFF nothing")
+    (folder / "good.mp4").write_bytes(b"converted already: the sound lies beside it")
     (folder / "it's film.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
     return folder
 
 
 EXPECTED = {
     "good.wav": [],
-    "same.flac": ["duplicate_audio"],
+    "good.flac": ["duplicate_audio"],
     "zcopy.wav": ["duplicate_file"],
     "train_splits/dia125_utt3.wav": ["known_bad"],
     "long.wav": ["too_long"],
@@ -96,15 +97,17 @@ def test_other_limits_cost_no_decoding(clinic: Path, tmp_path: Path, monkeypatch
 def test_a_changed_file_is_decoded_again(clinic: Path, tmp_path: Path, speech: Callable[..., np.ndarray]) -> None:
     examine(clinic, tmp_path / "out")
     soundfile.write(clinic / "broken.wav", speech(seconds=1.5, seed=5), 16000)
-    summary = examine(clinic, tmp_path / "out")
-    assert summary["decoded"] == 1
-    assert names(report(tmp_path / "out")["broken.wav"]) == []
+    size = (clinic / "silent.wav").stat().st_size
+    soundfile.write(clinic / "silent.wav", speech(seconds=1.0, seed=6), 16000)
+    assert (clinic / "silent.wav").stat().st_size == size
+    assert examine(clinic, tmp_path / "out")["decoded"] == 2
+    assert all(names(report(tmp_path / "out")[name]) == [] for name in ("broken.wav", "silent.wav"))
 
 
 def test_a_manifest_tells_words_files_and_labels(clinic: Path, tmp_path: Path) -> None:
     rows = [
         {"path": "clinic/good.wav", "id": "first", "text": "hello", "emotion": "sad"},
-        {"path": "clinic/same.flac", "id": "second", "text": "hello", "emotion": "angry", "split": "test"},
+        {"path": "clinic/good.flac", "id": "second", "text": "hello", "emotion": "angry", "split": "test"},
         {"path": "clinic/gone.wav", "id": "third"},
         {"text": "no file named"},
     ]
@@ -123,14 +126,15 @@ def test_a_manifest_tells_words_files_and_labels(clinic: Path, tmp_path: Path) -
     assert "speaker" not in message
 
 
-def test_a_clip_that_is_longer_than_its_corpus_says(clinic: Path, tmp_path: Path) -> None:
-    rows = [
-        {"path": "clinic/good.wav", "text": "hello", "expected_s": 0.6},
-        {"path": "clinic/long.wav", "text": "hello", "expected_s": 14.0},
-    ]
-    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+@pytest.mark.parametrize(("expected_s", "verdict"), [(14.6, []), (14.4, ["wrong_length"])])
+def test_a_clip_that_is_longer_than_its_corpus_says(
+    expected_s: float, verdict: list[str], clinic: Path, tmp_path: Path
+) -> None:
+    """31 s, against twice what the corpus says and two seconds more."""
+    row = {"path": "clinic/long.wav", "id": "long", "text": "hello", "expected_s": expected_s}
+    (tmp_path / "m.jsonl").write_text(json.dumps(row) + "\n")
     examine(tmp_path / "m.jsonl", tmp_path / "out", max_seconds=60)
-    assert [names(row) for row in report(tmp_path / "out").values()] == [[], ["wrong_length"]]
+    assert names(report(tmp_path / "out")["long"]) == verdict
 
 
 def test_a_corpus_is_read_as_one(tree, tmp_path: Path) -> None:

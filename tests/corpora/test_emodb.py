@@ -22,6 +22,20 @@ def test_speaker_sentence_emotion_and_take(tree) -> None:
     assert failed == {"wav/99a01Fa.wav": "bad_name", "wav/03a01Xa.wav": "bad_name"}
 
 
+def test_every_code(tree) -> None:
+    tree.sound(*(f"wav/03a01{code}a.wav" for code in "WLEAFTN"))
+    found, _ = tree.read("emodb")
+    assert {id_[-2]: (clip.original_label, clip.emotion) for id_, clip in found.items()} == {
+        "W": ("anger", "Angry"),
+        "L": ("boredom", None),
+        "E": ("disgust", "Contempt/Disgust"),
+        "A": ("anxiety/fear", "Fear"),
+        "F": ("happiness", "Happy"),
+        "T": ("sadness", "Sad"),
+        "N": ("neutral", "Neutral"),
+    }
+
+
 @pytest.mark.real
 def test_the_real_corpus() -> None:
     shared = os.environ.get("EMOTIONTHINKER_SHARED")

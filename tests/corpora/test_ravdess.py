@@ -27,6 +27,21 @@ def test_everything_stands_in_the_name(tree) -> None:
     assert len(found) == 2  # the video without sound is no clip
 
 
+def test_every_code(tree) -> None:
+    tree.sound(*(f"Actor_01/03-01-{code:02d}-01-01-01-01.wav" for code in range(1, 9)))
+    found, _ = tree.read("ravdess")
+    assert [(clip.original_label, clip.emotion) for clip in found.values()] == [
+        ("neutral", "Neutral"),
+        ("calm", "Neutral"),
+        ("happy", "Happy"),
+        ("sad", "Sad"),
+        ("angry", "Angry"),
+        ("fearful", "Fear"),
+        ("disgust", "Contempt/Disgust"),
+        ("surprised", "Surprise"),
+    ]
+
+
 @pytest.mark.real
 def test_the_real_actors() -> None:
     shared = os.environ.get("EMOTIONTHINKER_SHARED")

@@ -5,13 +5,15 @@ import pytest
 
 @pytest.mark.parametrize("layout", ["AudioData/{}/{}.wav", "{}_{}.wav"])
 def test_both_layouts(layout: str, tree) -> None:
-    for name in ("a01", "sa15", "su02", "n30", "x01"):
+    for name in ("a01", "sa15", "su02", "n30", "x01", "d03", "h04"):
         tree.sound(layout.format("DC", name))
     tree.sound(layout.format("KL", "f07"))
     found, failed = tree.read("savee")
     labels = {id_: (clip.emotion, clip.original_label) for id_, clip in found.items()}
     assert labels == {
         "savee_DC_a01": ("Angry", "anger"),
+        "savee_DC_d03": ("Contempt/Disgust", "disgust"),
+        "savee_DC_h04": ("Happy", "happiness"),
         "savee_DC_sa15": ("Sad", "sadness"),
         "savee_DC_su02": ("Surprise", "surprise"),
         "savee_DC_n30": ("Neutral", "neutral"),

@@ -101,25 +101,27 @@ def clip(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) 
     )
 
 
-def sounds(root: Path, under: str = "") -> list[Path]:
+def sounds(root: Path, under: str = "", *, every: bool = False) -> list[Path]:
     """Sound (and video) files below `root / under` (`root` without that folder), sorted by folder and name.
 
-    Of files of one name in one folder the one that is best to decode is taken. Links are followed, so that a corpus
-    may be put together from several disks. Hidden files (`._x.wav`) are no clips.
+    Of files of one name in one folder the one that is best to decode is taken; with `every`, all but a video beside
+    its sound. Links are followed, so that a corpus may be put together from several disks. Hidden files (`._x.wav`)
+    are no clips.
     """
-    found: dict[Path, Path] = {}
+    found: list[Path] = []
     walked: set[str] = set()
     for folder, folders, names in os.walk(root / under if (root / under).is_dir() else root, followlinks=True):
         walked.add(os.path.realpath(folder))
         folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(folder, name)) not in walked)
-        for name in sorted(names):
-            path = Path(folder, name)
-            if name.startswith(".") or path.suffix.lower() not in SOUND_FILES | VIDEO_FILES:
-                continue
-            kept = found.get(path.with_suffix(""))
-            if kept is None or _rank(path) < _rank(kept):
-                found[path.with_suffix("")] = path
-    return list(found.values())
+        same: dict[str, list[Path]] = {}
+        for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
+            if path.suffix.lower() in SOUND_FILES | VIDEO_FILES:
+                same.setdefault(path.stem, []).append(path)
+        for paths in same.values():
+            best, *rest = sorted(paths, key=_rank)
+            found.append(best)
+            found += [path for path in rest if every and path.suffix.lower() in SOUND_FILES]
+    return found
 
 
 def _rank(path: Path) -> tuple[int, str]:

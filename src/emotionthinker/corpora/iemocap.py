@@ -80,7 +80,7 @@ CORPUS = Corpus(
     "IEMOCAP",
     ("en",),
     _EMOTIONS,
-    "none; `extra.session` serves the usual leave-one-session-out, `split` stays open",
+    "none (the paper names no sessions for its test set); `extra.session` serves leave-one-session-out",
     "research only, by agreement with USC",
     "release form",
     "https://sail.usc.edu/iemocap/",

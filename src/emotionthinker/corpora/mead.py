@@ -1,4 +1,4 @@
-"""MEAD: 60 actors, eight emotions at three levels. The release holds no transcripts."""
+"""MEAD: 60 actors, eight emotions at three levels. No transcripts lie beside the sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAVEE: four men, 15 TIMIT sentences an emotion (30 neutral). The release holds no transcripts."""
+"""SAVEE: four men, 15 TIMIT sentences an emotion (30 neutral). No transcripts lie beside the sound."""
 
 from __future__ import annotations
 
