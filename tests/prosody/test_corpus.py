@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.prosody import batch, parts, speaker, speakers
 from emotionthinker.prosody.corpus import AnnotateRecipe, run
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import Utterance, read_jsonl
+from emotionthinker.records import Prosody, Utterance, read_jsonl
 from kill import kill_when
 
 RATE = 16000
@@ -129,8 +130,15 @@ def test_a_torn_last_line_is_measured_again(clips: Path, tmp_path: Path) -> None
 
 
 JOB = """
-import sys; from pathlib import Path; from emotionthinker.prosody import corpus, parts
-parts.ROWS = 16
+import os, signal, sys; from pathlib import Path; from emotionthinker.prosody import batch, corpus, parts
+parts.ROWS, measure = 16, batch._measure
+
+def deadly(row, *options):
+    if row["id"] == os.environ.get("DEADLY"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return measure(row, *options)
+
+batch._measure = deadly
 if __name__ == "__main__":
     options = {"workers": 2, "transcribe": False, "shard_rows": int(sys.argv[3]), "embed_audio": int(sys.argv[3]) > 0}
     corpus.run(corpus.AnnotateRecipe(source=[sys.argv[1]], **options), Path(sys.argv[2]), progress=False)
@@ -198,6 +206,33 @@ def test_a_worker_killed_in_flight_loses_and_doubles_nothing(forty: Path, tmp_pa
     assert process.wait() == 0
     assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(40)]
     assert (out / "failures.jsonl").read_bytes() == b""
+
+
+def test_a_clip_that_kills_its_process_is_a_failure_and_the_rest_is_done(
+    forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setenv("DEADLY", "17.wav")
+    assert start(tmp_path, forty, out, 0).wait() == 0
+    assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(40) if number != 17]
+    (failure,) = [json.loads(line) for line in (out / "failures.jsonl").read_text().splitlines()]
+    assert (failure["id"], failure["reason"]) == ("17.wav", "WorkerDied")
+
+
+def test_memory_does_not_grow_with_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peaks of the Python heap at 300 and 3,000 rows, with parts of 50: even one id kept for each row would show."""
+    heard = Prosody(duration_s=1.0).model_dump(mode="json")
+    monkeypatch.setattr(batch, "_measure", lambda row, *_: {**row, "prosody": heard})
+    monkeypatch.setattr(parts, "ROWS", 50)
+    peaks = []
+    for rows in (50, 300, 3000):  # the first one loads what stays loaded
+        source = tmp_path / f"{rows}.jsonl"
+        source.write_text("".join(f'{{"path": "clip.wav", "id": "a-rather-long-id-{n:06}"}}\n' for n in range(rows)))
+        tracemalloc.start()
+        run(recipe(source, shard_rows=100), tmp_path / str(rows), progress=False)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] - peaks[1] < 100 * (3000 - 300)
 
 
 def test_shards_hold_the_rows_in_order_and_are_a_source_again(forty: Path, tmp_path: Path) -> None:

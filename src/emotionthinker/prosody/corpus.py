@@ -8,12 +8,13 @@ source is.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -54,7 +55,7 @@ class AnnotateRecipe(Recipe):
     engine: Literal["pool", "ray"] = "pool"
     """Processes of this machine, or Ray Data on a cluster (extra `ray`; the nodes must see the same files)."""
     ray_address: str | None = None
-    """A running Ray cluster (`auto`, `ray://HOST:PORT`); None starts one of `workers` processes on this machine."""
+    """A running Ray cluster (`auto`, `HOST:PORT`); None starts one of `workers` processes on this machine."""
     shard_rows: int = Field(default=0, ge=0)
     """Rows of a Parquet shard in `shards/`; 0 writes one `utterances.parquet`."""
     embed_audio: bool = False
@@ -150,8 +151,9 @@ class _Measuring:
         total = manifest.size(self.recipe.source) if progress else 0
         with workers.progress_bar(total, show=progress) as self.advance:
             try:
-                for row, result in _engine(self.recipe)(self.todo()):
-                    self.take(batch.died(row) if result is None else result)
+                with contextlib.closing(_engine(self.recipe)(self.todo())) as results:
+                    for row, result in results:
+                        self.take(batch.died(row) if result is None else result)
             finally:
                 for part in self.part_of.values():
                     part.abandon()
@@ -189,7 +191,7 @@ class _Measuring:
         self.advance(1)
 
 
-def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Iterator[Any]]:
+def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Generator[Any]]:
     """What maps `annotate_batch` over rows and yields (row, result or None for one that kills its process)."""
     work = partial(batch.annotate_batch, transcribe=recipe.transcribe, max_seconds=recipe.max_seconds)
     if recipe.engine == "ray":

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -31,11 +31,11 @@ _OBJECT_STORE = 256 << 20
 
 def run_batches(
     work: Work, rows: Iterable[Row], workers: int = 0, address: str | None = None
-) -> Iterator[tuple[Row, Row | None]]:
+) -> Generator[tuple[Row, Row | None]]:
     """(row, result) as they get ready; the result is None for the one row that kills its process, twice.
 
-    `address` names a running cluster (`auto`, `ray://HOST:PORT`), None starts Ray here with `workers` processes (0:
-    every core). Raises `RecipeError` where Ray is not installed or there is no cluster at `address`.
+    `address` names a running cluster (`auto`, `HOST:PORT`), None starts Ray here with `workers` processes (0: every
+    core). Raises `RecipeError` where Ray is not installed or there is no cluster at `address`.
     """
     source = iter(rows)
     with _cluster(workers, address) as cores:
@@ -85,7 +85,8 @@ def _cluster(workers: int, address: str | None) -> Iterator[int]:
             "object_store_memory": _OBJECT_STORE,
         }
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **({} if address else here))
+            options = {"address": address} if address else {"address": "local", **here}
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise RecipeError(
                 f"no Ray cluster at {address!r}: {error}; start one with `ray start --head`, or leave the address out"

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -23,7 +23,7 @@ _AHEAD = 2
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def run(work: Callable[[T], R], tasks: Iterable[T], workers: int) -> Iterator[tuple[T, R | None]]:
+def run(work: Callable[[T], R], tasks: Iterable[T], workers: int) -> Generator[tuple[T, R | None]]:
     """(task, result) as they get ready; the result is None for a task whose process died twice, the second time alone.
 
     `work` must be importable (processes are spawned) and must not raise. One worker runs in this process. Tasks are
@@ -40,8 +40,9 @@ def run(work: Callable[[T], R], tasks: Iterable[T], workers: int) -> Iterator[tu
             stack.callback(worker.stop)
         flying: dict[Future[R], _Worker[T, R]] = {}
         while True:
-            for worker in team:
-                flying |= dict.fromkeys(worker.fill(waiting), worker)
+            for depth in range(1, _AHEAD + 1):  # one for each before a second for any
+                for worker in team:
+                    flying |= dict.fromkeys(worker.fill(waiting, depth), worker)
             if not flying:
                 return
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
@@ -49,18 +50,19 @@ def run(work: Callable[[T], R], tasks: Iterable[T], workers: int) -> Iterator[tu
                 yield from flying.pop(future).finish(future)
 
 
-def run_batches(work: Callable[[list[T]], list[R]], rows: Iterable[T], workers: int) -> Iterator[tuple[T, R | None]]:
+def run_batches(work: Callable[[list[T]], list[R]], rows: Iterable[T], workers: int) -> Generator[tuple[T, R | None]]:
     """(row, result) of `work` over batches of rows; the result is None for the one row that kills its process."""
     source = iter(rows)
     batches = iter(lambda: list(islice(source, BATCH)), [])
-    for batch, results in run(work, batches, workers):
-        if results is not None:
-            yield from zip(batch, results, strict=True)
-        elif len(batch) == 1:
-            yield batch[0], None
-        else:
-            for (row,), result in run(work, [[row] for row in batch], 2):
-                yield row, None if result is None else result[0]
+    with contextlib.closing(run(work, batches, workers)) as done:
+        for batch, results in done:
+            if results is not None:
+                yield from zip(batch, results, strict=True)
+            elif len(batch) == 1:
+                yield batch[0], None
+            else:
+                for (row,), result in run(work, [[row] for row in batch], 2):
+                    yield row, None if result is None else result[0]
 
 
 class _Worker(Generic[T, R]):
@@ -80,15 +82,15 @@ class _Worker(Generic[T, R]):
     def stop(self) -> None:
         self.pool.shutdown(wait=True, cancel_futures=True)
 
-    def fill(self, waiting: Iterator[T]) -> list[Future[R]]:
-        """Hand over tasks: suspects of a death one at a time, else `_AHEAD` of those that wait."""
+    def fill(self, waiting: Iterator[T], depth: int) -> list[Future[R]]:
+        """Hand over tasks, up to `depth` of those that wait; suspects of a death come first, one at a time."""
         if self.suspects:
             if self.tasks:
                 return []
             task = self.suspects.popleft()
             self.alone = self.submit(task)
             return [self.alone]
-        return [self.submit(task) for task in islice(waiting, _AHEAD - len(self.tasks))]
+        return [self.submit(task) for task in islice(waiting, max(0, depth - len(self.tasks)))]
 
     def submit(self, task: T) -> Future[R]:
         """A process may die between two tasks; it is replaced, and what it held comes back as broken."""
