@@ -20,6 +20,9 @@ def annotate(
     workers: Annotated[int, typer.Option(help="Processes; 0 takes every core.", min=0)] = 0,
     language: Annotated[str, typer.Option(help="Language of clips that name none.")] = "en",
     transcribe: Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")] = True,
+    recogniser: Annotated[
+        str, typer.Option(help="`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER` (extra `asr`).")
+    ] = "whisper-base",
     max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 3600,
 ) -> None:
     """Measure pitch, energy, rate, stress, intonation, speaker and words of speech (section 3.1).
@@ -37,6 +40,7 @@ def annotate(
         workers=workers,
         language=language,
         transcribe=transcribe,
+        recogniser=recogniser,
         max_seconds=max_seconds,
     )
     counts = corpus.run(recipe, out)

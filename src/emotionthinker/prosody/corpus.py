@@ -20,7 +20,7 @@ from pydantic import Field
 from emotionthinker import __version__, audio, runs
 from emotionthinker.corpora import manifest, parquet
 from emotionthinker.errors import EmotionThinkerError, RecipeError, kind_of
-from emotionthinker.prosody import summary, workers
+from emotionthinker.prosody import faster, summary, workers
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Prosody, Utterance, write_jsonl
@@ -45,6 +45,8 @@ class AnnotateRecipe(Recipe):
     """Language of clips that name none."""
     transcribe: bool = True
     """Recognise the words of clips without a transcript."""
+    recogniser: str = faster.RECOGNISER
+    """`whisper-base` (embedded), or `faster-whisper:` and a model, a folder, or again `whisper-base` (extra `asr`)."""
     max_seconds: float = Field(default=audio.MAX_SECONDS, gt=0)
     """Longer files are refused."""
 
@@ -55,6 +57,7 @@ class Task(NamedTuple):
     utterance: Utterance
     stamp: str
     transcribe: bool
+    recogniser: str
     max_seconds: float
 
     @property
@@ -68,9 +71,12 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     Writes `utterances.jsonl`, `utterances.parquet`, `thresholds.json`, `summary.json`, `failures.jsonl` and
     `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
     measured anew, failed
-    rows are tried again. Raises `RecordError` or `RecipeError` for a source or calibration that cannot be used.
+    rows are tried again. Raises `RecordError` or `RecipeError` for a source, calibration or recogniser that cannot be
+    used, `WeightsError` for one that is not there.
     """
     started = time.monotonic()
+    if recipe.transcribe:
+        _check_recogniser(recipe)
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
     job = runs.Run(out, "annotate", recipe.model_dump(mode="json"), list(recipe.source))
     job.begin()
@@ -104,6 +110,14 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     return {**counts, "seconds": seconds}
 
 
+def _check_recogniser(recipe: AnnotateRecipe) -> None:
+    """A wrong recogniser stops the stage before its first row."""
+    try:
+        faster.check(recipe.recogniser)
+    except ValueError as error:
+        raise RecipeError(f"annotate: {error}") from error
+
+
 def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
     """The clips of the source in order, each with its stamp."""
     for item in manifest.utterances(recipe.source, recipe.language):
@@ -116,8 +130,10 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
         except OSError:
             sound = "missing"
         text = f"{__version__}|{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
+        if recipe.recogniser != faster.RECOGNISER:
+            text += f"|{recipe.recogniser}"
         stamp = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
-        yield Task(item, stamp, recipe.transcribe, recipe.max_seconds)
+        yield Task(item, stamp, recipe.transcribe, recipe.recogniser, recipe.max_seconds)
 
 
 def measure(task: Task) -> dict[str, Any]:
@@ -134,6 +150,7 @@ def measure(task: Task) -> dict[str, Any]:
             language=utterance.language,
             calibration=None,
             transcribe=task.transcribe,
+            recogniser=task.recogniser,
             max_seconds=task.max_seconds,
         )
     except EmotionThinkerError as error:
