@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import time
 import zlib
@@ -113,7 +114,7 @@ def main() -> None:
     how: Counter[str] = Counter()
     cpu: Counter[str] = Counter()
     seconds, worst = 0.0, []
-    rate.align(np.zeros(16000, np.float32), 16000, words.read("so"))  # loading the model is no part of the cost
+    rate._decoder(os.getpid(), True), rate._decoder(os.getpid())  # loading the model is no part of the cost
     for row in rows:
         samples, rate_hz = audio.load(options.folder / row["path"])
         copies = {1.0: samples, **{r: stretched(samples, rate_hz, r, options.stretch) for r in RATIOS}}

@@ -98,6 +98,8 @@ class Word(Record):
     end_s: float
     score: float | None = None
     stressed: bool = False
+    confidence: float | None = None
+    """The recogniser's probability of the word, 0..1; None for a given text."""
 
 
 class Stress(Record):
@@ -153,9 +155,15 @@ class Speaker(Record):
 
 
 class Transcript(Record):
+    """The words of a clip; a recogniser adds their places and how sure it is, a given text has neither."""
+
     text: str | None = None
     source: str | None = None
     """`given`, or the recogniser's name."""
+    words: list[Word] = Field(default_factory=list)
+    """As written, in order, with the times the recogniser gives (`Stress.words` has the aligner's)."""
+    confidence: float | None = None
+    """Probability of a token, geometric mean over the text, 0..1."""
     reason: str | None = None
 
 

@@ -20,6 +20,9 @@ def annotate(
     workers: Annotated[int, typer.Option(help="Processes; 0 takes every core.", min=0)] = 0,
     language: Annotated[str, typer.Option(help="Language of clips that name none.")] = "en",
     transcribe: Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")] = True,
+    recogniser: Annotated[
+        str, typer.Option(help="`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER` (extra `asr`).")
+    ] = "whisper-base",
     max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 3600,
     engine: Annotated[str, typer.Option(help="`pool`: processes of this machine; `ray`: Ray Data.")] = "pool",
     ray_address: Annotated[
@@ -54,6 +57,7 @@ def annotate(
         workers=workers,
         language=language,
         transcribe=transcribe,
+        recogniser=recogniser,
         max_seconds=max_seconds,
         engine=engine,
         ray_address=ray_address,

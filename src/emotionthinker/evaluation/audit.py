@@ -18,6 +18,7 @@ from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.errors import RecordError, kind_of
 from emotionthinker.evaluation.findings import Finding, compare
 from emotionthinker.prosody import batch, corpus
+from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import GENDERS, Utterance, read_jsonl
@@ -52,7 +53,7 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
     `annotate/`, where a stopped run goes on. The published gender picks the cuts of the pitch, so that one error is
     not counted twice. Raises `RecordError` or `RecipeError` for a set or calibration that cannot be used.
     """
-    if recipe.calibration != corpus.FIT:
+    if recipe.calibration != FIT:
         Calibration.load(recipe.calibration)
     if not recipe.audio.is_dir():
         raise RecordError(f"{recipe.audio}: no such folder; expected the one the sound files of the set lie in")
@@ -60,9 +61,7 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
     job.begin()
     bad = _prepare(recipe, out / "clips.jsonl")
     settings = recipe.model_dump(include={"calibration", "workers", "language", "transcribe", "max_seconds"})
-    counts = corpus.run(
-        corpus.AnnotateRecipe(source=[out / "clips.jsonl"], **settings), out / "annotate", progress=progress
-    )
+    counts = corpus.run(AnnotateRecipe(source=[out / "clips.jsonl"], **settings), out / "annotate", progress=progress)
     failed = _failures(out, bad)
     calibration = Calibration.load(out / "annotate" / "thresholds.json")
     table, part = _Table(), out / "disagreements.jsonl.part"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from emotionthinker import audio as sound
 from emotionthinker.prosody import activity, energy, intonation, pitch, rate, speaker, stress, transcript, words
+from emotionthinker.prosody.faster import RECOGNISER
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import GENDERS, Prosody, Stress, Utterance
 
@@ -27,14 +28,16 @@ def annotate(
     language: str | None = "en",
     calibration: str | Path | Calibration | None = "reference",
     transcribe: bool = True,
+    recogniser: str = RECOGNISER,
     max_seconds: float = sound.MAX_SECONDS,
 ) -> Utterance:
     """Measure pitch, energy, rate, stress, intonation, speaker and transcript of one clip (section 3.1 of the paper).
 
     `audio` is a sound file, or samples [n] or [n, channels] at `sample_rate`. `text` and `gender` (female, male) win
-    over what would be recognised; `transcribe=False` leaves a missing text missing. `calibration` names the cuts of
-    the levels (None: measurements only). Odd sound never raises: what it does not support is None with a `reason`.
-    Raises `AudioError` for unusable files or arrays, `ValueError` for an unknown gender.
+    over what would be recognised; `transcribe=False` leaves a missing text missing. `recogniser` is `whisper-base`
+    (embedded) or `faster-whisper:MODEL`. `calibration` names the cuts of the levels (None: measurements only). Odd
+    sound never raises: what it does not support is None with a `reason`. Raises `AudioError` for unusable files or
+    arrays, `ValueError` for an unknown gender or recogniser, `WeightsError` for a chosen recogniser that is not there.
     """
     if gender is not None and gender not in GENDERS:
         raise ValueError(f"gender is {gender!r}; expected one of {GENDERS}, or None")
@@ -44,7 +47,15 @@ def annotate(
     else:
         path = None
         samples, rate_hz = sound.check(audio, sample_rate, max_seconds=max_seconds), sound.SAMPLE_RATE
-    prosody = measure(samples, rate_hz, text=text, gender=gender, language=language, transcribe=transcribe)
+    prosody = measure(
+        samples,
+        rate_hz,
+        text=text,
+        gender=gender,
+        language=language,
+        transcribe=transcribe,
+        recogniser=recogniser,
+    )
     if calibration is not None:
         prosody = _calibration(calibration).apply(prosody, gender)
     return Utterance(
@@ -65,11 +76,14 @@ def measure(
     gender: str | None = None,
     language: str | None = "en",
     transcribe: bool = True,
+    recogniser: str = RECOGNISER,
 ) -> Prosody:
     """All measurements of mono samples [n] in physical units; levels are left to a calibration."""
     speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
-    said = transcript.measure(samples, sample_rate, speech, text=text, language=language, transcribe=transcribe)
+    said = transcript.measure(
+        samples, sample_rate, speech, text=text, language=language, transcribe=transcribe, recogniser=recogniser
+    )
     pace, spans = rate.measure(samples, sample_rate, speech, said.text, language)
     return Prosody(
         duration_s=round(len(samples) / sample_rate, 4),

@@ -6,18 +6,24 @@ from typing import Any
 
 from emotionthinker import audio
 from emotionthinker.errors import EmotionThinkerError, kind_of
+from emotionthinker.prosody import faster
 from emotionthinker.records import Utterance
 
 
 def annotate_batch(
-    rows: list[dict[str, Any]], *, transcribe: bool = True, max_seconds: float = audio.MAX_SECONDS
+    rows: list[dict[str, Any]],
+    *,
+    transcribe: bool = True,
+    recogniser: str = faster.RECOGNISER,
+    max_seconds: float = audio.MAX_SECONDS,
 ) -> list[dict[str, Any]]:
     """Measure clips given as fields of an `Utterance` (`id`, `audio`, and `text`, `gender`, `language` where known).
 
     Returns as many rows in the same order: the utterance with `prosody` (levels not set) and `text`, or a `failure`.
     Never raises for a clip, keeps no state but the loaded models, and so may run in any process, any number of times.
     """
-    return [_measure(row, transcribe, max_seconds) for row in rows]
+    settings: dict[str, Any] = {"transcribe": transcribe, "recogniser": recogniser, "max_seconds": max_seconds}
+    return [_measure(row, settings) for row in rows]
 
 
 def failure(id: str, path: str | None, reason: str, message: str) -> dict[str, Any]:
@@ -35,7 +41,7 @@ def is_failure(row: dict[str, Any]) -> bool:
     return "reason" in row
 
 
-def _measure(row: dict[str, Any], transcribe: bool, max_seconds: float) -> dict[str, Any]:
+def _measure(row: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     from emotionthinker.prosody.annotator import annotate
 
     try:
@@ -47,8 +53,7 @@ def _measure(row: dict[str, Any], transcribe: bool, max_seconds: float) -> dict[
             gender=utterance.gender,
             language=utterance.language,
             calibration=None,
-            transcribe=transcribe,
-            max_seconds=max_seconds,
+            **settings,
         )
     except EmotionThinkerError as error:
         return failure(str(row.get("id")), row.get("audio"), kind_of(error), str(error))

@@ -9,7 +9,6 @@ source is.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import time
@@ -18,65 +17,17 @@ from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import Any, TextIO
 
-from pydantic import Field
-
-from emotionthinker import __version__, audio, embedded, runs
+from emotionthinker import runs
 from emotionthinker.corpora import manifest, parquet
 from emotionthinker.errors import RecipeError, kind_of
 from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary, workers
+from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.recipes import Recipe
 from emotionthinker.records import Prosody, Utterance
 
-FIT = "fit"
-
-
-class AnnotateRecipe(Recipe):
-    """Settings of the `annotate` stage."""
-
-    source: list[Path] = Field(min_length=1)
-    """Sound files, folders, or manifests (JSONL, CSV, Parquet)."""
-    calibration: str = "reference"
-    """`reference`, a calibration file, or `fit` to fit one on these clips (those of the test split are left out)."""
-    name: str = "fitted"
-    """Name of a calibration that is fitted."""
-    by_dataset: bool = False
-    """A fitted calibration also gets cuts for each dataset of 50 clips."""
-    workers: int = Field(default=0, ge=0)
-    """Processes; 0 takes every core."""
-    language: str = "en"
-    """Language of clips that name none."""
-    transcribe: bool = True
-    """Recognise the words of clips without a transcript."""
-    max_seconds: float = Field(default=audio.MAX_SECONDS, gt=0)
-    """Longer files are refused."""
-    engine: Literal["pool", "ray"] = "pool"
-    """Processes of this machine, or Ray Data on a cluster (extra `ray`; the nodes must see the same files)."""
-    ray_address: str | None = None
-    """A running Ray cluster (`auto`, `HOST:PORT`); None starts one of `workers` processes on this machine."""
-    shard_rows: int = Field(default=0, ge=0)
-    """Rows of a Parquet shard in `shards/`; 0 writes one `utterances.parquet`."""
-    embed_audio: bool = False
-    """Shards hold the encoded sound itself ({bytes, path}), not its path."""
-    speaker_model: str = ""
-    """Folder or hub id of a wav2vec2 of age and gender in audEERING's layout; empty: the gender fallback, no age."""
-    accept_non_commercial: bool = False
-    """Consent to the terms of such weights (CC-BY-NC-SA-4.0); without it they are not used."""
-    speaker_clips: int = Field(default=8, ge=1)
-    """Clips of each speaker that the model hears."""
-
-
-class Task(NamedTuple):
-    """One clip to measure; `stamp` changes with the row, the file or the settings that matter."""
-
-    utterance: Utterance
-    stamp: str
-
-    @property
-    def id(self) -> str:
-        return self.utterance.id
+__all__ = ["FIT", "AnnotateRecipe", "Task", "run", "tasks"]
 
 
 def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
@@ -84,14 +35,11 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
 
     Writes `utterances.jsonl`, `utterances.parquet` (or `shards/`), `thresholds.json`, `summary.json`, `failures.jsonl`
     and `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
-    measured anew, failed rows are tried again. Raises `RecordError` or `RecipeError` for a source or calibration that
-    cannot be used.
+    measured anew, failed rows are tried again. Raises `RecordError` or `RecipeError` for a source or a setting that
+    cannot be used, `WeightsError` for a recogniser that is not there.
     """
     started = time.monotonic()
-    if recipe.embed_audio and not recipe.shard_rows:
-        raise RecipeError("embed_audio puts sound into shards: set shard_rows too, for example --shard-rows 1000")
-    if recipe.speaker_model and not recipe.accept_non_commercial:
-        raise RecipeError(speakers.refusal(recipe.speaker_model))
+    recipe.check()
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
     job = runs.Run(out, "annotate", recipe.model_dump(mode="json"), list(recipe.source))
     job.begin()
@@ -121,21 +69,6 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     runs.write_json(out / "summary.json", {**counts, "seconds": seconds, **table})
     job.finish(counts=counts, metrics=table)
     return {**counts, "seconds": seconds}
-
-
-def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
-    """The clips of the source in order, each with its stamp."""
-    for item in manifest.utterances(recipe.source, recipe.language):
-        if isinstance(item, manifest.BadRow):
-            yield item
-            continue
-        try:
-            status = os.stat(audio.fragment(embedded.file_of(item.audio or "")).path)
-            sound = f"{status.st_size}:{status.st_mtime_ns}"
-        except OSError:
-            sound = "missing"
-        text = f"{__version__}|{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
-        yield Task(item, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16])
 
 
 class _Measuring:
@@ -193,7 +126,12 @@ class _Measuring:
 
 def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Generator[Any]]:
     """What maps `annotate_batch` over rows and yields (row, result or None for one that kills its process)."""
-    work = partial(batch.annotate_batch, transcribe=recipe.transcribe, max_seconds=recipe.max_seconds)
+    work = partial(
+        batch.annotate_batch,
+        transcribe=recipe.transcribe,
+        recogniser=recipe.recogniser,
+        max_seconds=recipe.max_seconds,
+    )
     if recipe.engine == "ray":
         from emotionthinker.prosody import ray_engine
 

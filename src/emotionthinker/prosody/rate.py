@@ -31,9 +31,15 @@ MAX_PHONES_A_SECOND = 28.0
 """A faster text cannot have been spoken (an aligned phone lasts at least 30 ms): it belongs to other sound."""
 _ALIGNER_RATE = 16_000
 _PAD_S = 0.25
-_ATTEMPTS = 3
 _NOISE_AMPLITUDE = 10.0
 _MIN_COVERAGE = 0.4
+_MIN_IN_SPEECH = 0.4
+_WHOLE = 0.9
+"""An alignment that takes up less of the speech time has probably lost words to silence and is tried again."""
+_WIDE = {"bestpath": False, "beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}
+"""Wider beams and no search of the word lattice, which fails where its end lies beside the last frame."""
+_ATTEMPTS = ((False, 0), (False, 1), (True, 0))
+"""Wide or not, and the noise added. Chosen on one half of the speakers by benchmarks/rate.py."""
 
 
 class WordSpan(NamedTuple):
@@ -61,17 +67,21 @@ def measure(
     """Articulation rate (pauses out) and speaking rate (pauses in), phones a second, and the spans of the words.
 
     `speech` is the 10 ms mask of `activity.speech_mask`. Without text there are no spans. Without enough speech all is
-    None and `reason` says silent, too_short or no_syllables. A text with more phones than could be said is not used:
-    syllables are counted instead, with reason implausible_text.
+    None and `reason` says silent, too_short or no_syllables. A text with more phones than could be said is not used
+    unless it can be aligned: syllables are counted instead, with reason implausible_text.
     """
     speech_s = float(_without_short_gaps(speech).sum()) * FRAME_S
     if speech_s < MIN_SPEECH_S:
         return Rate(reason="silent" if not speech.any() else "too_short"), []
     said = wording.read(text, language) if text else []
     counts = wording.count(said, language)
+    english = wording.primary(language) == "en"
+    if said and all(counts) and english and (found := align(samples, sample_rate, said, speech)):
+        return _of_alignment(found), found.words
     implausible = sum(counts) > MAX_PHONES_A_SECOND * speech_s
     if said and all(counts) and not implausible:
-        return _with_text(samples, sample_rate, speech, said, counts, language)
+        rate = _over_speech(sum(counts), speech, DICTIONARY if english else LETTERS)
+        return rate, spread(said, counts, speech)
     nuclei = syllable_nuclei(samples, sample_rate, speech)
     if not len(nuclei):
         return Rate(reason="no_syllables"), []
@@ -81,20 +91,13 @@ def measure(
     return rate, spread(said, [len(word.text) for word in said], speech)
 
 
-def _with_text(
-    samples: Samples, sample_rate: int, speech: Mask, said: list[SpokenWord], counts: list[int], language: str | None
-) -> tuple[Rate, list[WordSpan]]:
-    english = wording.primary(language) == "en"
-    found = align(samples, sample_rate, said) if english else None
-    if found and _covers(found, speech):
-        rate = Rate(
-            articulation=round(found.phones / found.phone_s, 3),
-            speaking=round(found.phones / found.whole_s, 3),
-            phones=found.phones,
-            method=ALIGNMENT,
-        )
-        return rate, found.words
-    return _over_speech(sum(counts), speech, DICTIONARY if english else LETTERS), spread(said, counts, speech)
+def _of_alignment(found: Alignment) -> Rate:
+    return Rate(
+        articulation=round(found.phones / found.phone_s, 3),
+        speaking=round(found.phones / found.whole_s, 3),
+        phones=found.phones,
+        method=ALIGNMENT,
+    )
 
 
 def _over_speech(phones: int, speech: Mask, method: str) -> Rate:
@@ -118,12 +121,18 @@ def _without_short_gaps(speech: Mask) -> Mask:
     return whole
 
 
-def _covers(found: Alignment, speech: Mask) -> bool:
-    """True when the aligned words lie on enough of the speech; a text of other sound is squeezed into a corner."""
+def _believable(found: Alignment, speech: Mask) -> bool:
+    """True when words and speech lie on enough of each other and the words could be said in their time.
+
+    A text of other sound is squeezed into a corner of the speech, or spread over silence.
+    """
     inside = np.zeros(len(speech), bool)
     for word in found.words:
         inside[round(word.start_s / FRAME_S) : round(word.end_s / FRAME_S)] = True
-    return bool((inside & speech).sum() >= _MIN_COVERAGE * speech.sum())
+    both = float((inside & _without_short_gaps(speech)).sum())
+    covered = float((inside & speech).sum()) >= _MIN_COVERAGE * float(speech.sum())
+    spoken = found.phones <= MAX_PHONES_A_SECOND * found.phone_s
+    return covered and spoken and both >= _MIN_IN_SPEECH * float(inside.sum())
 
 
 def spread(said: list[SpokenWord], weights: list[int], speech: Mask) -> list[WordSpan]:
@@ -157,30 +166,36 @@ def syllable_nuclei(samples: Samples, sample_rate: int, speech: Mask) -> npt.NDA
     return np.asarray(peaks[speech[peaks]] * FRAME_S + FRAME_S / 2)
 
 
-def align(samples: Samples, sample_rate: int, said: list[SpokenWord]) -> Alignment | None:
-    """Forced alignment of English words (pocketsphinx); None when it cannot be had.
+def align(samples: Samples, sample_rate: int, said: list[SpokenWord], speech: Mask) -> Alignment | None:
+    """Forced alignment of English words (pocketsphinx); None when it cannot be had or is not to be believed.
 
     One pass gives the words, their pronunciations and hence their phones. The aligner's second, phone-level pass only
     divides the words further (phone counts equal on 54 of 54 clips, median rate equal), doubles the cost and fails on
-    one clip in six, so it is not run. A pass that loses words is repeated with other low noise.
+    one clip in six, so it is not run. A pass that fails or leaves out a tenth of the speech time is repeated with
+    other low noise, then with wider beams; what fills the speech best is taken.
     """
     if not said or len(samples) > MAX_ALIGNED_S * sample_rate:
         return None
-    decoder = _decoder(os.getpid())
-    names = [_known_to(decoder, spoken) for word in said for spoken in word.spoken]
-    for attempt in range(_ATTEMPTS):
-        timed = _pass(decoder, names, _pcm(samples, sample_rate, attempt))
-        if timed is not None:
-            return _gather(said, timed)
-    return None
+    speech_s = float(_without_short_gaps(speech).sum()) * FRAME_S
+    best: Alignment | None = None
+    for wide, noise in _ATTEMPTS:
+        decoder = _decoder(os.getpid(), wide)
+        names = [_known_to(decoder, spoken) for word in said for spoken in word.spoken]
+        timed = _pass(decoder, names, _pcm(samples, sample_rate, noise))
+        found = _gather(said, timed) if timed else None
+        if found and _believable(found, speech) and (best is None or found.phone_s > best.phone_s):
+            best = found
+        if best and best.phone_s >= _WHOLE * speech_s:
+            break
+    return best
 
 
-@functools.lru_cache(maxsize=1)
-def _decoder(process: int) -> Any:
+@functools.lru_cache(maxsize=2)
+def _decoder(process: int, wide: bool = False) -> Any:
     """One decoder a process (the id is the key: its C state must not be shared across a fork)."""
     from pocketsphinx import Decoder
 
-    return Decoder(samprate=_ALIGNER_RATE, lm=None, loglevel="FATAL")
+    return Decoder(samprate=_ALIGNER_RATE, lm=None, loglevel="FATAL", **(_WIDE if wide else {}))
 
 
 def _known_to(decoder: Any, word: str) -> str:

@@ -1,8 +1,8 @@
-"""The words of a clip: as given, else recognised by Whisper base from the embedded packages.
+"""The words of a clip: as given, else recognised by Whisper base from the embedded packages, or by faster-whisper.
 
-Greedy decoding. The encoder sees 15 s instead of Whisper's padded 30 s where the clip is short, and 30 s again when the
-words are doubtful: on 100 English clips 0.85 instead of 1.53 CPU-seconds each, word error rate 0.046 against 0.043, 94
-texts the same. Shorter windows make the decoder run on (10 s: 0.19).
+The embedded Whisper decodes greedily. Its encoder sees 15 s instead of the padded 30 s where the clip is short, and
+30 s again when the words are doubtful: on 100 English clips 0.85 instead of 1.53 CPU-seconds each, word error rate
+0.046 against 0.043, 94 texts the same. Shorter windows make the decoder run on (10 s: 0.19).
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ import functools
 import math
 import os
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from emotionthinker.errors import WeightsError
+from emotionthinker.prosody import faster, word_times
 from emotionthinker.prosody.activity import Mask, segments
+from emotionthinker.prosody.faster import RECOGNISER
+from emotionthinker.prosody.heard import Heard, Listening
 from emotionthinker.prosody.words import primary
-from emotionthinker.records import Transcript
+from emotionthinker.records import Transcript, Word
 
 if TYPE_CHECKING:
     import torch
 
 Samples = npt.NDArray[np.float32]
 
-RECOGNISER = "whisper-base"
 WINDOW_S = 30.0
 SHORT_WINDOW_S = 15.0
 PAD_S = 3.0
@@ -41,14 +43,6 @@ _RATE = 16_000
 _EDGE_S = 0.2
 
 
-class Heard(NamedTuple):
-    """Recognised text, mean log-probability a token, language code."""
-
-    text: str
-    logprob: float
-    language: str
-
-
 def measure(
     samples: Samples,
     sample_rate: int,
@@ -57,12 +51,15 @@ def measure(
     text: str | None = None,
     language: str | None = "en",
     transcribe: bool = True,
+    recogniser: str = RECOGNISER,
 ) -> Transcript:
-    """The transcript: `text` where given (source `given`), else recognised (source `whisper-base`).
+    """The transcript: `text` where given (source `given`), else recognised (source `recogniser`).
 
-    Without words `reason` says why: no_transcript (not given, not asked for), silent, no_recogniser (its packages are
-    not there; the message of `recogniser` says how to get them), or unintelligible.
+    Without words `reason` says why: no_transcript (not given, not asked for), silent, no_recogniser (the embedded
+    one's packages are not there; the message of `recogniser` says how to get them), or unintelligible. Raises
+    `ValueError` for an unknown recogniser, `WeightsError` when one that was chosen cannot be had.
     """
+    named = faster.model_of(recogniser)
     if text is not None and text.strip():
         return Transcript(text=text.strip(), source="given")
     if not transcribe:
@@ -70,11 +67,49 @@ def measure(
     if not speech.any():
         return Transcript(reason="silent")
     try:
-        parts = [recognise(chunk, sample_rate, language) for chunk in _chunks(samples, sample_rate, speech)]
+        parts = [
+            (start_s, part)
+            for start_s, chunk in _chunks(samples, sample_rate, speech)
+            for part in _hear(chunk, sample_rate, language, named)
+        ]
     except (WeightsError, ImportError):
+        if named:
+            raise
         return Transcript(reason="no_recogniser")
-    words = " ".join(part.text for part in parts if not unintelligible(part))
-    return Transcript(text=words, source=RECOGNISER) if words else Transcript(reason="unintelligible")
+    kept = [(start_s, part) for start_s, part in parts if not unintelligible(part)]
+    if not kept:
+        return Transcript(reason="unintelligible")
+    first, *_, last = (edge for segment in segments(speech) for edge in segment)
+    return _joined(kept, recogniser, first, last)
+
+
+def _hear(samples: Samples, sample_rate: int, language: str | None, named: str) -> list[Heard]:
+    """What faster-whisper's model `named` hears in a piece, or the embedded recogniser where none is named."""
+    if named:
+        return faster.hear(_resampled(samples, sample_rate), language, named)
+    return [recognise(samples, sample_rate, language)]
+
+
+def _joined(parts: list[tuple[float, Heard]], recogniser: str, first_s: float, last_s: float) -> Transcript:
+    """One transcript of the pieces (start in seconds, what was heard there); no word lies outside the speech."""
+    words = [
+        Word(
+            text=word.text,
+            start_s=round(min(max(start_s + word.start_s, first_s), last_s), 3),
+            end_s=round(min(max(start_s + word.end_s, first_s), last_s), 3),
+            confidence=word.confidence,
+        )
+        for start_s, part in parts
+        for word in part.words
+    ]
+    sizes = [1 + len(part.text.split()) for _, part in parts]
+    mean = float(np.average([part.logprob for _, part in parts], weights=sizes))
+    return Transcript(
+        text=" ".join(part.text for _, part in parts),
+        source=recogniser,
+        words=words,
+        confidence=round(math.exp(min(mean, 0.0)), 4),
+    )
 
 
 def unintelligible(heard: Heard) -> bool:
@@ -93,10 +128,7 @@ def recognise(
     `window_s` is the stretch the encoder sees; by default 15 s where the sound fits, 30 s where it does not or
     the short window leaves doubt. Raises `WeightsError` without the packages, `ImportError` without torch.
     """
-    if sample_rate != _RATE:
-        import soxr
-
-        samples = np.asarray(soxr.resample(samples, sample_rate, _RATE), np.float32)
+    samples = _resampled(samples, sample_rate)
     if window_s is not None:
         return _listen(samples, language, window_s)
     if len(samples) / _RATE + PAD_S <= SHORT_WINDOW_S:
@@ -106,18 +138,45 @@ def recognise(
     return _listen(samples, language, WINDOW_S)
 
 
+def listen(
+    samples: Samples, sample_rate: int, language: str | None = "en", *, whisper: tuple[Any, Any] | None = None
+) -> Listening:
+    """Words of mono samples up to 30 s together with the encoder's states: one pass for all who read them.
+
+    `whisper` is a Whisper model of transformers and its processor, multilingual or English only; by default the
+    embedded one. Raises `WeightsError` without its packages, `ImportError` without torch.
+    """
+    model, processor = whisper or recogniser()
+    return _window(model, processor, _resampled(samples, sample_rate), language, WINDOW_S)
+
+
+def _resampled(samples: Samples, sample_rate: int) -> Samples:
+    """The samples at 16 kHz."""
+    if sample_rate == _RATE:
+        return samples
+    import soxr
+
+    return np.asarray(soxr.resample(samples, sample_rate, _RATE), np.float32)
+
+
 def _listen(samples: Samples, language: str | None, window_s: float) -> Heard:
     """Words of 16 kHz samples in a window of `window_s`."""
+    return _window(*recogniser(), samples, language, window_s).heard
+
+
+def _window(model: Any, processor: Any, samples: Samples, language: str | None, window_s: float) -> Listening:
+    """Encode and decode 16 kHz samples, padded or cut to `window_s`."""
     import torch
 
-    model, processor = recogniser()
     padded = np.zeros(round(min(window_s, WINDOW_S) * 50) * 320, np.float32)
     padded[: len(samples)] = samples[: len(padded)]
     features = processor.feature_extractor(
         padded, sampling_rate=_RATE, padding=False, return_tensors="pt"
     ).input_features
     with torch.inference_mode():
-        return _decode(model, processor.tokenizer, _encode(model, features.to(model.dtype)), language)
+        states = _encode(model, features.to(model.dtype))
+        heard = _decode(model, processor.tokenizer, states[-1], language, len(samples) / _RATE)
+    return Listening(heard, states)
 
 
 def recogniser() -> tuple[Any, Any]:
@@ -140,38 +199,37 @@ def _load(home: str | None) -> tuple[Any, Any] | Exception:
         return error
 
 
-def _encode(model: Any, features: torch.Tensor) -> torch.Tensor:
-    """Encoder states [1, frames/2, d] of log-mel features [1, 80, frames] of any length up to 3000."""
+def _encode(model: Any, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Encoder states of log-mel features [1, mels, frames] of any length up to 3000: before the first layer and after
+    each, the last one normalised; each [1, frames/2, d].
+    """
     from torch.nn import functional as F
 
     encoder = model.model.encoder
     hidden = F.gelu(encoder.conv1(features))
     hidden = F.gelu(encoder.conv2(hidden)).permute(0, 2, 1)
     hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
+    states = [hidden]
     for layer in encoder.layers:
         out = layer(hidden, None)
         hidden = out[0] if isinstance(out, tuple) else out
-    states: torch.Tensor = encoder.layer_norm(hidden)
-    return states
+        states.append(hidden)
+    return (*states[:-1], encoder.layer_norm(states[-1]))
 
 
-def _decode(model: Any, tokenizer: Any, states: torch.Tensor, language: str | None) -> Heard:
-    """Greedy decoding without timestamps."""
+def _decode(model: Any, tokenizer: Any, states: torch.Tensor, language: str | None, seconds: float) -> Heard:
+    """Greedy decoding without timestamps; the words are placed afterwards (`word_times`)."""
     import torch
     from transformers.modeling_outputs import BaseModelOutput
 
     settings = model.generation_config
     encoded = BaseModelOutput(last_hidden_state=states)
-    start = settings.decoder_start_token_id
-    known = settings.lang_to_id
-    spoken = f"<|{primary(language)}|>" if language else ""
-    if spoken not in known:
-        first = model(encoder_outputs=encoded, decoder_input_ids=torch.tensor([[start]])).logits[0, -1]
-        spoken = max(known, key=lambda code: float(first[known[code]]))
-    suppressed = torch.tensor(settings.suppress_tokens)
-    tokens = torch.tensor([[start, known[spoken], settings.task_to_id["transcribe"], settings.no_timestamps_token_id]])
-    cache, total = None, 0.0
+    prompt, code = _prompt(model, encoded, language)
+    suppressed = torch.tensor(settings.suppress_tokens or [], dtype=torch.long)
+    tokens = torch.tensor([prompt])
+    cache = None
     said: list[int] = []
+    logprobs: list[float] = []
     while len(said) < MAX_TOKENS:
         out = model(encoder_outputs=encoded, decoder_input_ids=tokens, past_key_values=cache, use_cache=True)
         cache, logits = out.past_key_values, out.logits[0, -1].float()
@@ -180,17 +238,36 @@ def _decode(model: Any, tokenizer: Any, states: torch.Tensor, language: str | No
         if not said:
             logits[settings.begin_suppress_tokens] = -math.inf
         best = int(logits.argmax())
-        total += float(logits.log_softmax(-1)[best])
+        logprobs.append(float(logits.log_softmax(-1)[best]))
         if best == settings.eos_token_id:
             break
         said.append(best)
         tokens = torch.tensor([[best]])
     text = tokenizer.decode(said, skip_special_tokens=True).strip()
-    return Heard(text, total / (len(said) + 1), spoken.strip("<|>"))
+    words = word_times.place(model, tokenizer, states, prompt, said, logprobs, code, seconds)
+    return Heard(text, sum(logprobs) / (len(said) + 1), code, tuple(words))
 
 
-def _chunks(samples: Samples, sample_rate: int, speech: Mask) -> list[Samples]:
-    """The sound around the speech, cut at pauses into pieces of at most 28 s (a longer run of speech is cut hard)."""
+def _prompt(model: Any, encoded: Any, language: str | None) -> tuple[list[int], str]:
+    """The tokens that open a transcript without timestamps, and the language: as asked, else as Whisper hears it."""
+    import torch
+
+    settings = model.generation_config
+    start, last = settings.decoder_start_token_id, settings.no_timestamps_token_id
+    known = getattr(settings, "lang_to_id", None)
+    if not known:  # an English-only model
+        return [start, last], "en"
+    spoken = f"<|{primary(language)}|>" if language else ""
+    if spoken not in known:
+        first = model(encoder_outputs=encoded, decoder_input_ids=torch.tensor([[start]])).logits[0, -1]
+        spoken = max(known, key=lambda code: float(first[known[code]]))
+    return [start, known[spoken], settings.task_to_id["transcribe"], last], spoken.strip("<|>")
+
+
+def _chunks(samples: Samples, sample_rate: int, speech: Mask) -> list[tuple[float, Samples]]:
+    """The sound around the speech, cut at pauses into pieces of at most 28 s (a longer run of speech is cut hard), each
+    with its start in seconds.
+    """
     spans: list[list[float]] = []
     for start, end in segments(speech):
         while end - start > MAX_CHUNK_S:
@@ -201,4 +278,4 @@ def _chunks(samples: Samples, sample_rate: int, speech: Mask) -> list[Samples]:
         else:
             spans.append([start, end])
     edges = [(max(0, round((a - _EDGE_S) * sample_rate)), round((b + _EDGE_S) * sample_rate)) for a, b in spans]
-    return [samples[a:b] for a, b in edges]
+    return [(a / sample_rate, samples[a:b]) for a, b in edges]

@@ -1,0 +1,97 @@
+"""The settings of the `annotate` stage, and the clips they name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from emotionthinker import __version__, audio, embedded
+from emotionthinker.corpora import manifest
+from emotionthinker.errors import RecipeError
+from emotionthinker.prosody import faster, speakers
+from emotionthinker.recipes import Recipe
+from emotionthinker.records import Utterance
+
+FIT = "fit"
+
+
+class AnnotateRecipe(Recipe):
+    """Settings of the `annotate` stage."""
+
+    source: list[Path] = Field(min_length=1)
+    """Sound files, folders, or manifests (JSONL, CSV, Parquet)."""
+    calibration: str = "reference"
+    """`reference`, a calibration file, or `fit` to fit one on these clips (those of the test split are left out)."""
+    name: str = "fitted"
+    """Name of a calibration that is fitted."""
+    by_dataset: bool = False
+    """A fitted calibration also gets cuts for each dataset of 50 clips."""
+    workers: int = Field(default=0, ge=0)
+    """Processes; 0 takes every core."""
+    language: str = "en"
+    """Language of clips that name none."""
+    transcribe: bool = True
+    """Recognise the words of clips without a transcript."""
+    recogniser: str = faster.RECOGNISER
+    """`whisper-base` (embedded), or `faster-whisper:` and a model, a folder, or again `whisper-base` (extra `asr`)."""
+    max_seconds: float = Field(default=audio.MAX_SECONDS, gt=0)
+    """Longer files are refused."""
+    engine: Literal["pool", "ray"] = "pool"
+    """Processes of this machine, or Ray Data on a cluster (extra `ray`; the nodes must see the same files)."""
+    ray_address: str | None = None
+    """A running Ray cluster (`auto`, `HOST:PORT`); None starts one of `workers` processes on this machine."""
+    shard_rows: int = Field(default=0, ge=0)
+    """Rows of a Parquet shard in `shards/`; 0 writes one `utterances.parquet`."""
+    embed_audio: bool = False
+    """Shards hold the encoded sound itself ({bytes, path}), not its path."""
+    speaker_model: str = ""
+    """Folder or hub id of a wav2vec2 of age and gender in audEERING's layout; empty: the gender fallback, no age."""
+    accept_non_commercial: bool = False
+    """Consent to the terms of such weights (CC-BY-NC-SA-4.0); without it they are not used."""
+    speaker_clips: int = Field(default=8, ge=1)
+    """Clips of each speaker that the model hears."""
+
+    def check(self) -> None:
+        """Raise `RecipeError` or `WeightsError` for settings that cannot be met, before anything is measured."""
+        if self.embed_audio and not self.shard_rows:
+            raise RecipeError("embed_audio puts sound into shards: set shard_rows too, for example --shard-rows 1000")
+        if self.speaker_model and not self.accept_non_commercial:
+            raise RecipeError(speakers.refusal(self.speaker_model))
+        try:
+            if self.transcribe:
+                faster.check(self.recogniser)
+        except ValueError as error:
+            raise RecipeError(f"annotate: {error}") from error
+
+
+class Task(NamedTuple):
+    """One clip to measure; `stamp` changes with the row, the file or the settings that matter."""
+
+    utterance: Utterance
+    stamp: str
+
+    @property
+    def id(self) -> str:
+        return self.utterance.id
+
+
+def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
+    """The clips of the source in order, each with its stamp."""
+    for item in manifest.utterances(recipe.source, recipe.language):
+        if isinstance(item, manifest.BadRow):
+            yield item
+            continue
+        try:
+            status = os.stat(audio.fragment(embedded.file_of(item.audio or "")).path)
+            sound = f"{status.st_size}:{status.st_mtime_ns}"
+        except OSError:
+            sound = "missing"
+        text = f"{__version__}|{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
+        if recipe.recogniser != faster.RECOGNISER:
+            text += f"|{recipe.recogniser}"
+        yield Task(item, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16])
