@@ -14,10 +14,9 @@ from typer.testing import CliRunner
 from emotionthinker import __version__
 from emotionthinker.cli import app
 
-COMMANDS = [
-    *"annotate cot evaluate explain grpo perception reproduce reward-data reward-train sft ship tower weights".split(),
-    "corpus",
-]
+COMMANDS = (
+    "annotate cot evaluate explain grpo perception reproduce reward-data reward-train sft ship tower weights".split()
+)
 
 
 def _python(program: str) -> subprocess.CompletedProcess[str]:

@@ -100,7 +100,7 @@ def _single_threaded() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress_bar(total: int, done: int, *, show: bool, name: str = "annotate") -> Iterator[Callable[[], None]]:
+def progress_bar(total: int, done: int, *, show: bool, what: str = "annotate") -> Iterator[Callable[[], None]]:
     """A rich bar on standard error; yields what to call after each task."""
     if not show:
         yield lambda: None
@@ -108,7 +108,7 @@ def progress_bar(total: int, done: int, *, show: bool, name: str = "annotate") -
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task(name, total=total, completed=done)
+        bar = progress.add_task(what, total=total, completed=done)
         yield lambda: progress.advance(bar)
