@@ -16,7 +16,7 @@ from emotionthinker.cli import app
 from emotionthinker.records import Energy, Prosody, Utterance, read_jsonl, write_jsonl
 
 COMMANDS = (
-    "annotate audit augment calibrate corpus cot evaluate explain grpo perception reproduce "
+    "annotate audit augment calibrate cot evaluate explain grpo perception reproduce "
     "reward-data reward-train sft ship tower weights"
 ).split()
 

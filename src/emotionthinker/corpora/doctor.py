@@ -103,7 +103,7 @@ def _examine(recipe: DoctorRecipe, store: runs.JsonlStore, progress: bool) -> di
                 yield Task(key)
 
     lost: dict[str, dict[str, Any]] = {}
-    with workers.progress_bar(total, 0, show=progress, name="doctor") as advance:
+    with workers.progress_bar(total, 0, show=progress, what="doctor") as advance:
         for task, row in workers.run(examine, todo(), recipe.workers or os.cpu_count() or 1):
             if row is None:
                 message = f"{task.audio}: the process that decoded it died"

@@ -178,7 +178,7 @@ def _make(
             elif item.key in todo:
                 yield item
 
-    with workers.progress_bar(total, total - len(todo), show=progress, name="augment") as advance:
+    with workers.progress_bar(total, total - len(todo), show=progress, what="augment") as advance:
         for task, row in workers.run(vary, waiting(), recipe.workers or os.cpu_count() or 1):
             if row is None:
                 parent = task.utterance

@@ -143,7 +143,7 @@ def _single_threaded() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress_bar(total: int, done: int = 0, *, show: bool, name: str = "annotate") -> Iterator[Callable[..., None]]:
+def progress_bar(total: int, done: int = 0, *, show: bool, what: str = "annotate") -> Iterator[Callable[..., None]]:
     """A rich bar on standard error; yields what to call with the number of rows that got done (1 if none is given)."""
     if not show:
         yield lambda rows=1: None
@@ -151,7 +151,7 @@ def progress_bar(total: int, done: int = 0, *, show: bool, name: str = "annotate
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task(name, total=total, completed=done)
+        bar = progress.add_task(what, total=total, completed=done)
         yield lambda rows=1: progress.advance(bar, rows)
