@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from emotionthinker.cli import app
 from emotionthinker.corpora import manifest
 from emotionthinker.errors import RecipeError
-from emotionthinker.perception import augment_corpus
+from emotionthinker.perception import augment_corpus, variants
 from emotionthinker.perception.augment_corpus import AugmentRecipe, run
 from kill import kill_when
 
@@ -79,12 +79,14 @@ def test_the_manifest_is_a_source_with_the_parents_labels(clips: Path, tmp_path:
 
 def test_headroom_lets_loud_clips_pass_and_keeps_the_softer_original(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    counts = run(recipe(clips, energy=[6], headroom_db=7), out, progress=False)
-    assert (counts["accepted"], counts["rejected"]) == (4, 0)
+    wanted = run(recipe(clips, energy=[6]), tmp_path / "without", progress=False)["headroom_wanted_db"]
+    assert wanted == pytest.approx(20 * np.log10(0.75 / variants.PEAK) + 6, abs=0.1)
+    counts = run(recipe(clips, energy=[6], headroom_db=wanted), out, progress=False)
+    assert (counts["accepted"], counts["rejected"], counts["headroom_wanted_db"]) == (4, 0, 0)
     reference, louder = lines(out / "manifest.jsonl")[2:]
     assert reference["kind"] == "reference"
     soft, loud = (np.abs(soundfile.read(out / row["path"])[0]).max() for row in (reference, louder))
-    assert soft == pytest.approx(0.75 * 10 ** (-7 / 20), abs=1e-3)
+    assert soft == pytest.approx(0.75 * 10 ** (-wanted / 20), abs=1e-3)
     assert 20 * np.log10(loud / soft) == pytest.approx(6, abs=0.01)
 
 

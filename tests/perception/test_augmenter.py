@@ -8,8 +8,7 @@ import soundfile
 from scipy.signal import resample_poly
 
 from emotionthinker.errors import AudioError
-from emotionthinker.perception import variants
-from emotionthinker.perception.augmenter import augment
+from emotionthinker.perception import augment, variants
 
 from .conftest import RATE
 

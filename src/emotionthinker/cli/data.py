@@ -115,6 +115,8 @@ def augment(
     )
     counts = augment_corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))
+    if counts["headroom_wanted_db"]:
+        typer.echo(f"some variants were too loud; --headroom {counts['headroom_wanted_db']:g} lets them pass", err=True)
     if counts["failed"]:
         typer.echo(f"{counts['failed']} clips failed; reasons in {out / 'failures.jsonl'}", err=True)
         raise typer.Exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import time
@@ -80,7 +81,7 @@ class Task(NamedTuple):
 
 def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
     """Make and verify variants of `recipe.source` in `out`; returns counts clips, variants, accepted, rejected, failed,
-    made, resumed, `by_kind` (see `summarise`) and seconds.
+    made, resumed, headroom_wanted_db, `by_kind` (see `summarise`) and seconds.
 
     Writes `audio/*.flac` (16 kHz, 16 bit), `manifest.jsonl` (accepted variants: parent, kind, asked, measured and the
     parent's labels; itself a source for `annotate`), `rejected.jsonl` (with reason), `failures.jsonl` (clips that could
@@ -221,6 +222,7 @@ def _gather(recipe: AugmentRecipe, out: Path, folder: Path, failures: dict[str, 
         "accepted": len(accepted),
         "rejected": len(rejected),
         "failed": len(failures),
+        "headroom_wanted_db": _headroom(recipe, rejected),
         "by_kind": summarise(accepted, rejected),
     }
 
@@ -236,7 +238,7 @@ def summarise(accepted: list[dict[str, Any]], rejected: list[dict[str, Any]]) ->
             entry = table.setdefault(name, {"accepted": 0, "rejected": 0, "missed": Counter()})
             entry[what] += 1
             if what == "rejected":
-                entry["missed"].update(attribute for attribute in ATTRIBUTES if f"{attribute} off" in row["reason"])
+                entry["missed"].update({part.split()[0] for part in row["reason"].split("; ")} & set(ATTRIBUTES))
             for field, value in row["asked"].items() if what == "accepted" else ():
                 got = row["measured"][field]
                 errors[name].append(abs(got / value - 1 if field == "speed" else got - value))
@@ -244,6 +246,12 @@ def summarise(accepted: list[dict[str, Any]], rejected: list[dict[str, Any]]) ->
         if errors[name]:
             entry["median_error"] = round(float(np.median(errors[name])), 4)
     return table
+
+
+def _headroom(recipe: AugmentRecipe, rejected: list[dict[str, Any]]) -> float:
+    """The headroom with which no variant would have been rejected for its peak; 0 when none was."""
+    missing = [-row["guard_db"] for row in rejected if "peak guard" in row["reason"]]
+    return math.ceil(10 * (recipe.headroom_db + max(missing))) / 10 if missing else 0.0
 
 
 def _label(kind: str, value: float) -> str:

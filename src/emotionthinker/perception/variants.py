@@ -67,7 +67,9 @@ class Tolerance:
             ("st", got.formants_st - asked.formants_st, self.formants_st),
         )
         for name, (unit, error, limit) in zip(ATTRIBUTES, errors, strict=True):
-            if not abs(error) <= limit:
+            if np.isnan(error):
+                found.append(f"{name} could not be measured")
+            elif abs(error) > limit:
                 found.append(f"{name} off by {error:+.3f}{unit}, allowed {limit:g}{unit}")
         return found
 
