@@ -132,3 +132,12 @@ def test_segments_rebuild_the_mask(values: list[bool]) -> None:
     for start, end in activity.segments(mask):
         rebuilt[round(start * 100) : round(end * 100)] = True
     assert np.array_equal(mask, rebuilt)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 37, 159, 160])
+def test_levels_of_a_clip_that_ends_within_a_frame_do_not_ring_on(speech: Speech, cut: int) -> None:
+    clip = speech(seconds=1.1)[: -cut or None]
+    plain = activity.frame_power(clip, 16000)
+    padded = activity.frame_power(np.pad(clip, 16000), 16000)
+    assert padded[100 : 100 + len(plain)] == pytest.approx(plain, rel=1e-9)
+    assert not padded[100 + len(plain) :].any()

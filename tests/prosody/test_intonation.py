@@ -170,6 +170,18 @@ def test_time_reversal_reverses_the_shape(shape: str, seed: int) -> None:
         assert heard_backwards in (mirrored.get(heard_forwards, heard_forwards), None)
 
 
+@given(shape=st.sampled_from(SHAPES), seed=st.integers(0, 100), later=st.integers(1, 1000))
+@settings(max_examples=25, deadline=None)
+def test_the_fit_does_not_depend_on_when_the_speech_begins(shape: str, seed: int, later: int) -> None:
+    """Times are multiples of 10 ms with the rounding of floats; blocks of 100 ms must not be torn by it."""
+    track, speech, _ = utterance(shape, seed, 1.0)
+    f0 = pitch.at_frames(track, len(speech))
+    voiced = np.flatnonzero(f0 > 0)
+    values, ones = pitch.semitones(f0[voiced], 150.0), np.ones(len(voiced))
+    now, then = (intonation.fit((voiced + n) * 0.01, values, ones, 2.0, 0.3) for n in (0, later))
+    assert (now.shape, now.confidence) == (then.shape, then.confidence)
+
+
 def voice(f0: np.ndarray, loudness: np.ndarray) -> np.ndarray:
     """Four syllables a second with the given F0 [n] and amplitude [n]."""
     time = np.arange(len(f0)) / 16000

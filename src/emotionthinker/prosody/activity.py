@@ -35,8 +35,8 @@ _BLOCK_FRAMES = 6000
 def frame_power(samples: npt.NDArray[np.float32], sample_rate: int, sections: Floats | None = None) -> Floats:
     """Mean square of each 10 ms frame, [ceil(seconds * 100)], above 60 Hz (no DC offset, rumble or hum).
 
-    `sections` [n, 6] filter instead of the 60 Hz high-pass. A frame of digital silence has power 0, though the
-    filter may still ring there.
+    `sections` [n, 6] filter instead of the 60 Hz high-pass. Digital silence, in a frame or at the end of the clip, has
+    power 0, though the filter may still ring there.
     """
     from scipy.signal import butter, sosfilt
 
@@ -46,10 +46,12 @@ def frame_power(samples: npt.NDArray[np.float32], sample_rate: int, sections: Fl
     frames = math.ceil(len(samples) / sample_rate / FRAME_S - 1e-9)
     edges = np.rint(np.arange(frames + 1) * FRAME_S * sample_rate).astype(np.intp)
     sums = np.zeros(frames)
+    end = len(samples) - int(np.argmax(samples[::-1] != 0)) if len(samples) else 0
     for first in range(0, frames, _BLOCK_FRAMES):  # blocks keep an hour of sound from being held four times over
         last = min(first + _BLOCK_FRAMES, frames)
         block = samples[edges[first] : edges[last]].astype(np.float64)
         filtered, state = sosfilt(sections, block, zi=state)
+        filtered[max(0, end - edges[first]) :] = 0.0
         starts = edges[first:last] - edges[first]
         sounding = np.logical_or.reduceat(block != 0, starts)
         sums[first:last] = np.where(sounding, np.add.reduceat(np.square(filtered), starts), 0.0)
@@ -77,9 +79,9 @@ def speech_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     levels = smoothed_levels(sound)
     if not len(samples) or float(np.abs(samples).max()) < SILENT_PEAK:
         return np.zeros(len(levels), bool)
-    power = 10 ** (levels / 10)
+    power = 10 ** (levels[sound > 0] / 10)
     loud = float(_decibel(np.sum(power**2) / np.sum(power)))
-    noise = _noise_level(levels, loud)
+    noise = _noise_level(levels, sound > 0, loud)
     threshold = loud - _DEPTH_DB
     if loud - noise > _NOISE_SPAN_DB:
         threshold = max(threshold, min(noise + _ABOVE_NOISE_DB, loud - _BELOW_LOUD_DB))
@@ -97,21 +99,22 @@ def trim(samples: npt.NDArray[np.float32], sample_rate: int, margin_s: float = 0
     return samples[max(0, first) : last]
 
 
-def _noise_level(levels: Floats, loud: float) -> float:
-    """Level of the steady noise under the speech, dB; `loud` when there is none.
+def _noise_level(levels: Floats, sounding: Mask, loud: float) -> float:
+    """Level of the steady noise under the speech, dB; `loud` when there is none. Digital silence is no noise.
 
     Noise is what the clip never falls below: 0.2 s or more that are steady (under 3 dB of deviation, no drift) and
     near the quietest audible frames. Soft or fading speech fails one of these, so clips cut without a pause keep it.
     """
     frames = round(_NOISE_S / FRAME_S)
-    audible = levels[levels > loud - _IGNORE_BELOW_DB]
+    audible = levels[sounding & (levels > loud - _IGNORE_BELOW_DB)]
     if len(levels) < frames or not len(audible):
         return loud
     windows = np.lib.stride_tricks.sliding_window_view(levels, frames)
     means = windows.mean(1)
     quiet = means < np.percentile(audible, 5) + _STEADY_DB
     drift = np.abs(windows[:, : frames // 2].mean(1) - windows[:, frames // 2 :].mean(1))
-    steady = (windows.min(1) > loud - _IGNORE_BELOW_DB) & (windows.std(1) < _STEADY_DB) & (drift < _DRIFT_DB)
+    whole = np.lib.stride_tricks.sliding_window_view(sounding, frames).all(1)
+    steady = whole & (windows.min(1) > loud - _IGNORE_BELOW_DB) & (windows.std(1) < _STEADY_DB) & (drift < _DRIFT_DB)
     return float(np.median(means[quiet & steady])) if (quiet & steady).any() else loud
 
 

@@ -37,7 +37,7 @@ def measure(samples: npt.NDArray[np.float32], sample_rate: int, speech: Mask, vo
     return Energy(
         active_dbfs=round(10 * float(np.log10(active)), 2),
         dynamic_range_db=round(float(high - low), 2),
-        snr_db=_snr_db(active, levels, speech),
+        snr_db=_snr_db(active, levels, ~speech & (power > 0)),
         peak_dbfs=peak_dbfs,
         loudness_lufs=_rounded(loudness.lufs(samples, sample_rate, speech)),
         alpha_ratio_db=None if voiced is None else _rounded(_alpha_ratio_db(samples, sample_rate, speech & voiced)),
@@ -72,9 +72,9 @@ def _alpha_ratio_db(samples: npt.NDArray[np.float32], sample_rate: int, voiced: 
     return float(every.mean()) if len(every) else None
 
 
-def _snr_db(active: float, levels: Floats, speech: Mask) -> float | None:
+def _snr_db(active: float, levels: Floats, pauses: Mask) -> float | None:
     """Active power less the noise in it, over the noise, dB; None when there is no noise to measure."""
-    outside = levels[~speech]
+    outside = levels[pauses]
     outside = outside[outside > _DIGITAL_SILENCE_DBFS]
     if len(outside) < _MIN_NOISE_FRAMES:
         return None

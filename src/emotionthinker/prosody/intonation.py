@@ -242,7 +242,7 @@ def fit(times_s: Floats, values: Floats, weights: Floats, step: float, spread: f
 
 def _block_counts(n: int, times_s: Floats) -> Floats:
     """How often each point occurs in each resample of 100 ms blocks, [resamples, n]; the seed is fixed."""
-    blocks = np.floor((times_s - times_s[0]) / 0.1).astype(np.intp)
+    blocks = np.floor((times_s - times_s[0]) / 0.1 + 1e-6).astype(np.intp)
     _, blocks = np.unique(blocks, return_inverse=True)
     count = int(blocks[-1]) + 1
     random = np.random.default_rng(0)
