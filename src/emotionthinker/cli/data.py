@@ -21,6 +21,9 @@ def annotate(
     language: Annotated[str, typer.Option(help="Language of clips that name none.")] = "en",
     transcribe: Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")] = True,
     max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 3600,
+    stress: Annotated[
+        str, typer.Option(help="How stress is found: `acoustic`, or `whistress:FOLDER` of a trained detector.")
+    ] = "acoustic",
 ) -> None:
     """Measure pitch, energy, rate, stress, intonation, speaker and words of speech (section 3.1).
 
@@ -38,6 +41,7 @@ def annotate(
         language=language,
         transcribe=transcribe,
         max_seconds=max_seconds,
+        stress=stress,
     )
     counts = corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))

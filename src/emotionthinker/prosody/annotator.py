@@ -10,9 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker import audio as sound
-from emotionthinker.prosody import activity, energy, intonation, pitch, rate, speaker, stress, transcript, words
+from emotionthinker.prosody import (
+    activity,
+    energy,
+    intonation,
+    pitch,
+    rate,
+    speaker,
+    stress,
+    stress_detector,
+    transcript,
+    words,
+)
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import GENDERS, Prosody, Stress, Utterance
+from emotionthinker.records import GENDERS, Prosody, Rate, Stress, Transcript, Utterance
 
 Samples = npt.NDArray[np.float32]
 
@@ -28,13 +39,15 @@ def annotate(
     calibration: str | Path | Calibration | None = "reference",
     transcribe: bool = True,
     max_seconds: float = sound.MAX_SECONDS,
+    stress: str = stress_detector.ACOUSTIC,
 ) -> Utterance:
     """Measure pitch, energy, rate, stress, intonation, speaker and transcript of one clip (section 3.1 of the paper).
 
     `audio` is a sound file, or samples [n] or [n, channels] at `sample_rate`. `text` and `gender` (female, male) win
     over what would be recognised; `transcribe=False` leaves a missing text missing. `calibration` names the cuts of
-    the levels (None: measurements only). Odd sound never raises: what it does not support is None with a `reason`.
-    Raises `AudioError` for unusable files or arrays, `ValueError` for an unknown gender.
+    the levels (None: measurements only). `stress` is `acoustic`, or `whistress:FOLDER` for a trained detector. Odd
+    sound never raises: what it does not support is None with a `reason`. Raises `AudioError` for unusable files or
+    arrays, `ValueError` for an unknown gender, `RecipeError` or `WeightsError` for a detector that cannot be had.
     """
     if gender is not None and gender not in GENDERS:
         raise ValueError(f"gender is {gender!r}; expected one of {GENDERS}, or None")
@@ -44,7 +57,9 @@ def annotate(
     else:
         path = None
         samples, rate_hz = sound.check(audio, sample_rate, max_seconds=max_seconds), sound.SAMPLE_RATE
-    prosody = measure(samples, rate_hz, text=text, gender=gender, language=language, transcribe=transcribe)
+    prosody = measure(
+        samples, rate_hz, text=text, gender=gender, language=language, transcribe=transcribe, stress=stress
+    )
     if calibration is not None:
         prosody = _calibration(calibration).apply(prosody, gender)
     return Utterance(
@@ -65,8 +80,10 @@ def measure(
     gender: str | None = None,
     language: str | None = "en",
     transcribe: bool = True,
+    stress: str = stress_detector.ACOUSTIC,
 ) -> Prosody:
     """All measurements of mono samples [n] in physical units; levels are left to a calibration."""
+    stress_detector.check(stress)
     speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
     said = transcript.measure(samples, sample_rate, speech, text=text, language=language, transcribe=transcribe)
@@ -76,7 +93,7 @@ def measure(
         pitch=pitch.measure(track, speech),
         energy=energy.measure(samples, sample_rate, speech),
         rate=pace,
-        stress=_stress(samples, sample_rate, spans, track, language, said.reason or pace.reason),
+        stress=_stress(samples, sample_rate, spans, track, language, said, pace, stress),
         intonation=intonation.measure(track, speech, activity.frame_levels(samples, sample_rate)),
         speaker=speaker.measure(samples, sample_rate, track, speech, gender),
         transcript=said,
@@ -89,11 +106,16 @@ def _stress(
     spans: list[rate.WordSpan],
     track: pitch.PitchTrack,
     language: str | None,
-    why_none: str | None,
+    said: Transcript,
+    pace: Rate,
+    method: str,
 ) -> Stress:
     if not spans:
-        return Stress(reason=why_none or "no_words")
-    return stress.measure(samples, sample_rate, spans, track=track, language=words.primary(language))
+        return Stress(reason=said.reason or pace.reason or "no_words")
+    folder, code = stress_detector.folder_of(method), words.primary(language)
+    if folder is not None:
+        return stress_detector.measure(samples, sample_rate, spans, said.text or "", folder, code)
+    return stress.measure(samples, sample_rate, spans, track=track, language=code)
 
 
 def _calibration(source: str | Path | Calibration) -> Calibration:

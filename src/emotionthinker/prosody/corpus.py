@@ -20,7 +20,7 @@ from pydantic import Field
 from emotionthinker import __version__, audio, runs
 from emotionthinker.corpora import manifest, parquet
 from emotionthinker.errors import EmotionThinkerError, RecipeError, kind_of
-from emotionthinker.prosody import summary, workers
+from emotionthinker.prosody import stress_detector, summary, workers
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Prosody, Utterance, write_jsonl
@@ -45,6 +45,8 @@ class AnnotateRecipe(Recipe):
     """Language of clips that name none."""
     transcribe: bool = True
     """Recognise the words of clips without a transcript."""
+    stress: str = stress_detector.ACOUSTIC
+    """`acoustic`, or `whistress:FOLDER` for a trained detector."""
     max_seconds: float = Field(default=audio.MAX_SECONDS, gt=0)
     """Longer files are refused."""
 
@@ -56,6 +58,7 @@ class Task(NamedTuple):
     stamp: str
     transcribe: bool
     max_seconds: float
+    stress: str = stress_detector.ACOUSTIC
 
     @property
     def id(self) -> str:
@@ -67,10 +70,11 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
 
     Writes `utterances.jsonl`, `utterances.parquet`, `thresholds.json`, `summary.json`, `failures.jsonl` and
     `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
-    measured anew, failed
-    rows are tried again. Raises `RecordError` or `RecipeError` for a source or calibration that cannot be used.
+    measured anew, failed rows are tried again. Raises `RecordError` or `RecipeError` for a source, calibration or way
+    to find stress that cannot be used, `WeightsError` for a stress detector that is not there.
     """
     started = time.monotonic()
+    stress_detector.check(recipe.stress)
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
     job = runs.Run(out, "annotate", recipe.model_dump(mode="json"), list(recipe.source))
     job.begin()
@@ -116,8 +120,9 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
         except OSError:
             sound = "missing"
         text = f"{__version__}|{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
+        text += "" if recipe.stress == stress_detector.ACOUSTIC else f"|{recipe.stress}"
         stamp = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
-        yield Task(item, stamp, recipe.transcribe, recipe.max_seconds)
+        yield Task(item, stamp, recipe.transcribe, recipe.max_seconds, recipe.stress)
 
 
 def measure(task: Task) -> dict[str, Any]:
@@ -135,6 +140,7 @@ def measure(task: Task) -> dict[str, Any]:
             calibration=None,
             transcribe=task.transcribe,
             max_seconds=task.max_seconds,
+            stress=task.stress,
         )
     except EmotionThinkerError as error:
         return failure(utterance.id, utterance.audio, kind_of(error), str(error))
