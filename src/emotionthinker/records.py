@@ -91,7 +91,7 @@ class Rate(Record):
 
 
 class Word(Record):
-    """A spoken word with its place (seconds) and acoustic prominence (z-like score)."""
+    """A spoken word with its place (seconds) and a score: acoustic prominence (z-like), or a detector's log-odds."""
 
     text: str
     start_s: float
@@ -107,6 +107,7 @@ class Stress(Record):
 
     words: list[Word] = Field(default_factory=list)
     method: str | None = None
+    """`acoustic`, `acoustic (words placed by length, not aligned)`, or `whistress`."""
     reason: str | None = None
 
     @property

@@ -38,6 +38,9 @@ def annotate(
     accept_non_commercial: Annotated[
         bool, typer.Option("--accept-non-commercial", help="Consent to the speaker model's CC-BY-NC-SA-4.0 terms.")
     ] = False,
+    stress: Annotated[
+        str, typer.Option(help="How stress is found: `acoustic`, or `whistress:FOLDER` of a trained detector.")
+    ] = "acoustic",
 ) -> None:
     """Measure pitch, energy, rate, stress, intonation, speaker and words of speech (section 3.1).
 
@@ -65,6 +68,7 @@ def annotate(
         embed_audio=embed_audio,
         speaker_model=speaker_model,
         accept_non_commercial=accept_non_commercial,
+        stress=stress,
     )
     counts = corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))

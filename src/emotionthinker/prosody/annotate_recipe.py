@@ -13,7 +13,7 @@ from pydantic import Field
 from emotionthinker import __version__, audio, embedded
 from emotionthinker.corpora import manifest
 from emotionthinker.errors import RecipeError
-from emotionthinker.prosody import faster, speakers
+from emotionthinker.prosody import faster, speakers, stress_detector
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance
 
@@ -39,6 +39,8 @@ class AnnotateRecipe(Recipe):
     """Recognise the words of clips without a transcript."""
     recogniser: str = faster.RECOGNISER
     """`whisper-base` (embedded), or `faster-whisper:` and a model, a folder, or again `whisper-base` (extra `asr`)."""
+    stress: str = stress_detector.ACOUSTIC
+    """`acoustic`, or `whistress:FOLDER` for a trained detector."""
     max_seconds: float = Field(default=audio.MAX_SECONDS, gt=0)
     """Longer files are refused."""
     engine: Literal["pool", "ray"] = "pool"
@@ -62,6 +64,7 @@ class AnnotateRecipe(Recipe):
             raise RecipeError("embed_audio puts sound into shards: set shard_rows too, for example --shard-rows 1000")
         if self.speaker_model and not self.accept_non_commercial:
             raise RecipeError(speakers.refusal(self.speaker_model))
+        stress_detector.check(self.stress)
         try:
             if self.transcribe:
                 faster.check(self.recogniser)
@@ -94,4 +97,6 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
         text = f"{__version__}|{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
         if recipe.recogniser != faster.RECOGNISER:
             text += f"|{recipe.recogniser}"
+        if recipe.stress != stress_detector.ACOUSTIC:
+            text += f"|{recipe.stress}"
         yield Task(item, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16])

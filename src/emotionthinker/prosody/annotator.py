@@ -10,10 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker import audio as sound
-from emotionthinker.prosody import activity, energy, intonation, pitch, rate, speaker, stress, transcript, words
+from emotionthinker.prosody import (
+    activity,
+    energy,
+    intonation,
+    pitch,
+    rate,
+    speaker,
+    stress,
+    stress_detector,
+    transcript,
+    words,
+)
 from emotionthinker.prosody.faster import RECOGNISER
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import GENDERS, Prosody, Stress, Utterance
+from emotionthinker.records import GENDERS, Prosody, Rate, Stress, Transcript, Utterance
 
 Samples = npt.NDArray[np.float32]
 
@@ -30,14 +41,16 @@ def annotate(
     transcribe: bool = True,
     recogniser: str = RECOGNISER,
     max_seconds: float = sound.MAX_SECONDS,
+    stress: str = stress_detector.ACOUSTIC,
 ) -> Utterance:
     """Measure pitch, energy, rate, stress, intonation, speaker and transcript of one clip (section 3.1 of the paper).
 
     `audio` is a sound file, or samples [n] or [n, channels] at `sample_rate`. `text` and `gender` (female, male) win
     over what would be recognised; `transcribe=False` leaves a missing text missing. `recogniser` is `whisper-base`
-    (embedded) or `faster-whisper:MODEL`. `calibration` names the cuts of the levels (None: measurements only). Odd
-    sound never raises: what it does not support is None with a `reason`. Raises `AudioError` for unusable files or
-    arrays, `ValueError` for an unknown gender or recogniser, `WeightsError` for a chosen recogniser that is not there.
+    (embedded) or `faster-whisper:MODEL`, `stress` is `acoustic` or `whistress:FOLDER`. `calibration` names the cuts of
+    the levels (None: measurements only). Odd sound never raises: what it does not support is None with a `reason`.
+    Raises `AudioError` for unusable files or arrays, `ValueError` for an unknown gender or recogniser, `RecipeError`
+    or `WeightsError` for a chosen recogniser or stress detector that cannot be had.
     """
     if gender is not None and gender not in GENDERS:
         raise ValueError(f"gender is {gender!r}; expected one of {GENDERS}, or None")
@@ -55,6 +68,7 @@ def annotate(
         language=language,
         transcribe=transcribe,
         recogniser=recogniser,
+        stress=stress,
     )
     if calibration is not None:
         prosody = _calibration(calibration).apply(prosody, gender)
@@ -77,8 +91,10 @@ def measure(
     language: str | None = "en",
     transcribe: bool = True,
     recogniser: str = RECOGNISER,
+    stress: str = stress_detector.ACOUSTIC,
 ) -> Prosody:
     """All measurements of mono samples [n] in physical units; levels are left to a calibration."""
+    stress_detector.check(stress)
     speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
     said = transcript.measure(
@@ -90,7 +106,7 @@ def measure(
         pitch=pitch.measure(track, speech),
         energy=energy.measure(samples, sample_rate, speech, pitch.at_frames(track, len(speech)) > 0),
         rate=pace,
-        stress=_stress(samples, sample_rate, spans, track, language, said.reason or pace.reason),
+        stress=_stress(samples, sample_rate, spans, track, language, said, pace, stress),
         intonation=intonation.measure(track, speech, activity.frame_levels(samples, sample_rate)),
         speaker=speaker.measure(samples, sample_rate, track, speech, gender),
         transcript=said,
@@ -103,11 +119,16 @@ def _stress(
     spans: list[rate.WordSpan],
     track: pitch.PitchTrack,
     language: str | None,
-    why_none: str | None,
+    said: Transcript,
+    pace: Rate,
+    method: str,
 ) -> Stress:
     if not spans:
-        return Stress(reason=why_none or "no_words")
-    return stress.measure(samples, sample_rate, spans, track=track, language=words.primary(language))
+        return Stress(reason=said.reason or pace.reason or "no_words")
+    folder, code = stress_detector.folder_of(method), words.primary(language)
+    if folder is not None:
+        return stress_detector.measure(samples, sample_rate, spans, said.text or "", folder, code)
+    return stress.measure(samples, sample_rate, spans, track=track, language=code)
 
 
 def _calibration(source: str | Path | Calibration) -> Calibration:

@@ -6,7 +6,7 @@ from typing import Any
 
 from emotionthinker import audio
 from emotionthinker.errors import EmotionThinkerError, kind_of
-from emotionthinker.prosody import faster
+from emotionthinker.prosody import faster, stress_detector
 from emotionthinker.records import Utterance
 
 
@@ -15,6 +15,7 @@ def annotate_batch(
     *,
     transcribe: bool = True,
     recogniser: str = faster.RECOGNISER,
+    stress: str = stress_detector.ACOUSTIC,
     max_seconds: float = audio.MAX_SECONDS,
 ) -> list[dict[str, Any]]:
     """Measure clips given as fields of an `Utterance` (`id`, `audio`, and `text`, `gender`, `language` where known).
@@ -22,7 +23,12 @@ def annotate_batch(
     Returns as many rows in the same order: the utterance with `prosody` (levels not set) and `text`, or a `failure`.
     Never raises for a clip, keeps no state but the loaded models, and so may run in any process, any number of times.
     """
-    settings: dict[str, Any] = {"transcribe": transcribe, "recogniser": recogniser, "max_seconds": max_seconds}
+    settings: dict[str, Any] = {
+        "transcribe": transcribe,
+        "recogniser": recogniser,
+        "stress": stress,
+        "max_seconds": max_seconds,
+    }
     return [_measure(row, settings) for row in rows]
 
 

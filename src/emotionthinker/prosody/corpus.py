@@ -36,7 +36,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     Writes `utterances.jsonl`, `utterances.parquet` (or `shards/`), `thresholds.json`, `summary.json`, `failures.jsonl`
     and `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
     measured anew, failed rows are tried again. Raises `RecordError` or `RecipeError` for a source or a setting that
-    cannot be used, `WeightsError` for a recogniser that is not there.
+    cannot be used, `WeightsError` for a recogniser or stress detector that is not there.
     """
     started = time.monotonic()
     recipe.check()
@@ -130,6 +130,7 @@ def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Gene
         batch.annotate_batch,
         transcribe=recipe.transcribe,
         recogniser=recipe.recogniser,
+        stress=recipe.stress,
         max_seconds=recipe.max_seconds,
     )
     if recipe.engine == "ray":
