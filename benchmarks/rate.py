@@ -1,5 +1,8 @@
 """How well speaking rates follow a known stretch: copies 0.8 and 1.25 times as fast must measure 0.8 and 1.25.
 
+Phones over the whole duration follow a stretch by their making; a copy with half a second of silence on either side
+(which must measure the same) shows what that costs.
+
     python benchmarks/rate.py FOLDER [--clips 240] [--stretch signalsmith|world] [--half report|tune] [--datasets ...]
 
 FOLDER holds `manifest.jsonl`: one object a clip with path, dataset, speaker, language and transcript. Clips are drawn
@@ -27,6 +30,7 @@ from emotionthinker.prosody import activity, rate, words
 RATIOS = (0.8, 1.25)
 WITHIN = 0.10
 TARGET = 93.0
+SILENCE, SILENCE_S = "silence around", 0.5
 METHODS = ("rate.measure", "dictionary+vad", "nuclei+vad", "phones/duration")
 
 
@@ -118,12 +122,19 @@ def main() -> None:
     for row in rows:
         samples, rate_hz = audio.load(options.folder / row["path"])
         copies = {1.0: samples, **{r: stretched(samples, rate_hz, r, options.stretch) for r in RATIOS}}
+        quiet = np.zeros(round(SILENCE_S * rate_hz), np.float32)
+        copies[SILENCE] = np.concatenate([quiet, samples, quiet])
         seconds += sum(len(copy) for copy in copies.values()) / rate_hz
         for method in options.methods:
             readings = {ratio: read(method, copy, rate_hz, row) for ratio, copy in copies.items()}
             cpu[method] += sum(reading.cpu_s for reading in readings.values())
             if method == "rate.measure":
                 how.update(f"{row['language']} {reading.how}" for reading in readings.values())
+            still = readings[SILENCE].rate, readings[1.0].rate
+            if all(still):
+                results[f"{method}|  {SILENCE}"].append(still[0] / still[1])
+            else:
+                missed[f"{method}|  {SILENCE}"] += 1
             for ratio in RATIOS:
                 pair = readings[ratio], readings[1.0]
                 ways = pair[0].how if pair[0].how == pair[1].how else "two methods"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -15,9 +16,9 @@ import soundfile
 import torch
 
 from emotionthinker.corpora import parquet
-from emotionthinker.errors import RecipeError, RecordError
+from emotionthinker.errors import RecipeError, RecordError, WeightsError
 from emotionthinker.prosody import batch, parts, speaker, speakers
-from emotionthinker.prosody.corpus import AnnotateRecipe, run
+from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Prosody, Utterance, read_jsonl
 from kill import kill_when
@@ -50,6 +51,25 @@ def recipe(source: Path, **options: Any) -> AnnotateRecipe:
 
 def ids(path: Path) -> list[str]:
     return [utterance.id for utterance in read_jsonl(path)]
+
+
+def test_a_recogniser_that_cannot_be_had_stops_the_stage(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its first row; where nothing is to be recognised it does not matter."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    for name, error in (("whisper", RecipeError), ("faster-whisper:small", WeightsError)):
+        with pytest.raises(error, match="whisper-base"):
+            run(recipe(clips, transcribe=True, recogniser=name), tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_recogniser_measures_anew(clips: Path) -> None:
+    def stamps(**options: Any) -> list[str]:
+        return [task.stamp for task in tasks(recipe(clips, **options)) if isinstance(task, Task)]
+
+    assert stamps() == stamps(recogniser="whisper-base")
+    assert not set(stamps()) & set(stamps(recogniser="faster-whisper:small"))
 
 
 def test_a_corpus_is_annotated_and_failures_are_typed(clips: Path, tmp_path: Path) -> None:

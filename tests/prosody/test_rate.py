@@ -90,6 +90,64 @@ def test_alignment_squeezed_into_a_corner_is_not_believed(speech: Any, monkeypat
     assert measured(speech(seconds=6.0), "kids are talking")[0].method == "dictionary+vad"
 
 
+def test_words_laid_over_silence_are_not_believed(spoken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, _ = audio.load(spoken("neutral"))
+    padded = np.concatenate([samples, np.zeros(4 * 16000, np.float32)])
+    monkeypatch.setattr(rate, "_pass", lambda _, names, __: [(i * 0.9, i * 0.9 + 0.9, 4) for i in range(len(names))])
+    assert measured(padded, TEXT)[0].method == "dictionary+vad"
+
+
+def test_failed_passes_are_repeated_three_times_at_most(spoken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last attempt has wider beams, on the sound with the first noise."""
+    samples, _ = audio.load(spoken("neutral"))
+    real, seen = rate._pass, []
+
+    def flaky(decoder: Any, names: list[str], pcm: bytes) -> Any:
+        seen.append((decoder.config["bestpath"], pcm))
+        return real(decoder, names, pcm) if len(seen) == 3 else None
+
+    monkeypatch.setattr(rate, "_pass", flaky)
+    assert measured(samples, TEXT)[0].method == "alignment"
+    assert [bool(lattice) for lattice, _ in seen] == [True, True, False]
+    assert seen[0][1] == seen[2][1] != seen[1][1]
+    monkeypatch.setattr(rate, "_pass", lambda *_: seen.append((None, b"")))
+    assert measured(samples, TEXT)[0].method == "dictionary+vad"
+    assert len(seen) == 6
+
+
+def test_an_alignment_that_leaves_out_speech_is_tried_again(spoken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, _ = audio.load(spoken("neutral"))
+    whole = rate.measure(samples, 16000, activity.speech_mask(samples, 16000), TEXT)[0]
+    real, seen = rate._pass, []
+
+    def lossy(decoder: Any, names: list[str], pcm: bytes) -> Any:
+        timed = real(decoder, names, pcm)
+        seen.append(len(timed))
+        keep = 0.6 if len(seen) != 2 else 0.8
+        return [(start, start + keep * (end - start), phones) for start, end, phones in timed]
+
+    monkeypatch.setattr(rate, "_pass", lossy)
+    again = measured(samples, TEXT)[0]
+    assert len(seen) == 3
+    assert again.articulation == pytest.approx(whole.articulation / 0.8, rel=0.05)
+
+
+def test_speech_that_activity_misses_is_still_aligned(spoken: Any) -> None:
+    """Quiet speech in noise: the mask holds less than half of it, so the text looks implausible but is not."""
+    samples, _ = audio.load(spoken("neutral"))
+    mask = activity.speech_mask(samples, 16000)
+    whole, _ = rate.measure(samples, 16000, mask, TEXT)
+    first, last = np.flatnonzero(mask)[[0, -1]]
+    loud = np.zeros_like(mask)
+    half = slice(first, first + 43 * (last - first) // 100)
+    loud[half] = mask[half]
+    assert whole.phones > rate.MAX_PHONES_A_SECOND * loud.sum() / 100
+    found, spans = rate.measure(samples, 16000, loud, TEXT)
+    assert (found.method, found.reason) == ("alignment", None)
+    assert found.articulation == pytest.approx(whole.articulation, rel=0.01)
+    assert len(spans) == 6
+
+
 def test_text_that_cannot_have_been_spoken_is_not_used(speech: Any) -> None:
     pace, spans = measured(speech(seconds=1.0), "far too many words for a single second of speech " * 3)
     assert (pace.method, pace.reason, spans) == ("nuclei+vad", "implausible_text", [])

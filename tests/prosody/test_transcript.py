@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from emotionthinker import audio
 from emotionthinker.errors import WeightsError
-from emotionthinker.prosody import activity, transcript
+from emotionthinker.prosody import activity, rate, transcript
+from emotionthinker.prosody.heard import HeardWord
 
 RATE = 16000
 
@@ -101,6 +103,43 @@ def test_encoder_of_any_length_is_whispers_own_at_30_s(tiny_whisper: Any) -> Non
         assert transcript._encode(tiny_whisper, features[..., :1000])[-1].shape == (1, 500, 16)
 
 
+def test_listening_hands_over_the_states_of_all_layers(tiny_whisper: Any, speech: Any) -> None:
+    """As transformers gives them for the padded 30 s window, with the words that recognition finds there."""
+    import torch
+
+    samples = speech(seconds=2.0)
+    heard, states = transcript.listen(samples, RATE)
+    assert heard == transcript.recognise(samples, RATE, window_s=30.0)
+    _, processor = transcript.recogniser()
+    features = processor.feature_extractor(samples, sampling_rate=RATE, return_tensors="pt").input_features
+    with torch.inference_mode():
+        theirs = tiny_whisper.model.encoder(features, output_hidden_states=True).hidden_states
+    assert len(states) == len(theirs) == 3
+    assert all(state.shape == (1, 1500, 16) for state in states)
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(states, theirs, strict=True))
+
+
+def test_an_english_only_model_can_listen(tiny_whisper: Any, speech: Any) -> None:
+    _, processor = transcript.recogniser()
+    del tiny_whisper.generation_config.lang_to_id
+    opened = []
+    forward = tiny_whisper.forward
+    tiny_whisper.forward = lambda **k: opened.append(k["decoder_input_ids"].tolist()) or forward(**k)
+    heard, _ = transcript.listen(speech(seconds=1.0), RATE, "de", whisper=(tiny_whisper, processor))
+    assert heard.language == "en"
+    assert opened[0] == [[2, 55]]
+
+
+def test_words_get_places_where_the_model_names_its_heads(tiny_whisper: Any, speech: Any) -> None:
+    tiny_whisper.generation_config.alignment_heads = [[0, 1], [1, 0]]
+    transcript.recogniser()[1].tokenizer.decode = lambda ids, **_: "".join(f" w{i}" for i in ids)
+    heard = transcript.recognise(speech(seconds=2.0), RATE, window_s=10.0)
+    assert [word.text for word in heard.words] == heard.text.split()
+    assert all(a.end_s == b.start_s for a, b in itertools.pairwise(heard.words))
+    assert heard.words[-1].end_s <= 2.0
+    assert np.mean([np.log(word.confidence) for word in heard.words]) == pytest.approx(heard.logprob, abs=0.3)
+
+
 def test_greedy_decoding_equals_full_recomputation(tiny_whisper: Any) -> None:
     """The cached loop gives the tokens that argmax over whole prefixes gives; suppressed ones never appear."""
     import torch
@@ -159,6 +198,18 @@ def test_long_sound_is_cut_at_pauses() -> None:
     assert pieces[0][0] == pytest.approx(0.8)
 
 
+def test_the_pieces_of_long_sound_make_one_transcript(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Word times count from the start of the clip."""
+    word = transcript.Heard("so", -0.1, "en", (HeardWord("so", 0.5, 0.7, 0.9),))
+    monkeypatch.setattr(transcript, "recognise", lambda *_: word)
+    sound = np.concatenate([speech(seconds=20.0), np.zeros(RATE, np.float32), speech(seconds=20.0)])
+    found = measured(sound)
+    assert found.text == "so so"
+    starts = [place.start_s for place in found.words]
+    assert starts == pytest.approx([0.5, 21.3], abs=0.1)
+    assert found.confidence == pytest.approx(np.exp(-0.1), abs=1e-3)
+
+
 @pytest.mark.weights
 def test_whisper_hears_the_example_clip(spoken: Any) -> None:
     samples, _rate = audio.load(spoken("neutral"))
@@ -169,3 +220,8 @@ def test_whisper_hears_the_example_clip(spoken: Any) -> None:
     found = measured(samples)
     assert found.source == "whisper-base"
     assert found.text.rstrip(".!").lower() == "they are coming home tomorrow evening"
+    speaking = activity.speech_mask(samples, RATE)
+    _, spans = rate.measure(samples, RATE, speaking, found.text)
+    apart = [abs(word.start_s - span.start_s) for word, span in zip(found.words, spans, strict=True)]
+    assert max(apart) < 0.2  # the aligner agrees on where the words begin
+    assert 0.5 < found.confidence <= 1.0

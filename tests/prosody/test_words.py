@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotionthinker.prosody import letters, numerals, words
+from emotionthinker.prosody import derived, letters, numerals, words
 
 SIZES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 
@@ -179,6 +179,35 @@ def test_letter_rules_count_phones_of_dictionary_words() -> None:
     bias = sum(ours for ours, _ in counts) / sum(theirs for _, theirs in counts) - 1
     assert right > 0.72
     assert abs(bias) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("snorkelled", "S N AO R K AH L D"),
+        ("smartwatches", "S M AA R T W AA CH AH Z"),
+        ("clappable", "K L AE P AH B AH L"),
+        ("puppyish", "P AH P IY IH SH"),
+        ("doorwatch", "D AO R W AA CH"),
+        ("zzq", ""),
+    ],
+)
+def test_unknown_words_take_after_known_ones(word: str, expected: str) -> None:
+    assert word not in words.dictionary()
+    assert " ".join(derived.english(word, words.dictionary())) == expected
+
+
+def test_derived_words_are_nearer_to_the_dictionary_than_letter_rules() -> None:
+    """Each word is taken out of the dictionary before it is guessed."""
+    known = dict(words.dictionary())
+    right = {"rules": 0, "derived": 0}
+    sample = [word for word in known if word.isalpha() and len(word) > 1][77::150]
+    for word in sample:
+        entry = known.pop(word)
+        right["rules"] += len(letters.english(word)) == len(entry.split())
+        right["derived"] += len(derived.english(word, known) or letters.english(word)) == len(entry.split())
+        known[word] = entry
+    assert right["derived"] > right["rules"] + 0.03 * len(sample)
 
 
 def test_every_rule_phone_is_one_the_aligner_knows() -> None:

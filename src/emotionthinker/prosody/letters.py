@@ -105,6 +105,14 @@ def plural(stem: tuple[str, ...]) -> tuple[str, ...]:
     return ("S",) if last in {"P", "T", "K", "F", "TH"} else ("Z",)
 
 
+def past(stem: tuple[str, ...]) -> tuple[str, ...]:
+    """The sound of -ed after `stem` (ARPAbet)."""
+    last = stem[-1] if stem else ""
+    if last in {"T", "D"}:
+        return ("IH", "D")
+    return ("T",) if last in {"P", "K", "F", "S", "SH", "CH", "TH"} else ("D",)
+
+
 LETTER_NAMES = {
     "a": "EY", "b": "B IY", "c": "S IY", "d": "D IY", "e": "IY", "f": "EH F", "g": "JH IY", "h": "EY CH", "i": "AY",
     "j": "JH EY", "k": "K EY", "l": "EH L", "m": "EH M", "n": "EH N", "o": "OW", "p": "P IY", "q": "K Y UW",

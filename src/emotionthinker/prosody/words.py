@@ -1,7 +1,8 @@
 """From text to words to phones: the dictionary that lies in the pocketsphinx wheel, and letter rules for the rest.
 
-English words are looked up in CMUdict (BSD, 135,000 entries); words it does not hold get phones from letter-to-sound
-rules. Other languages get letter rules only, good enough to count phones and named as such by the callers.
+English words are looked up in CMUdict (BSD, 135,000 entries); words it does not hold get phones from their stem or
+parts there (`derived`), else from letter-to-sound rules. Other languages get letter rules only, good enough to count
+phones and named as such by the callers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from emotionthinker.prosody import letters, reading_out
+from emotionthinker.prosody import derived, letters, reading_out
 
 
 class SpokenWord(NamedTuple):
@@ -76,7 +77,7 @@ def phones(word: str, language: str | None = "en") -> tuple[str, ...]:
     if entry is None and word.endswith("'s"):
         stem = phones(word[:-2], "en")
         return (*stem, *letters.plural(stem)) if stem else ()
-    return tuple(entry.split()) if entry else letters.english(word)
+    return tuple(entry.split()) if entry else derived.english(word, dictionary()) or letters.english(word)
 
 
 def count(words: list[SpokenWord], language: str | None = "en") -> list[int]:
