@@ -27,30 +27,32 @@ _STEP_ST = 0.25
 _CANDIDATES = 6
 _BLOCK = 4096
 
-_VOICING = 0.33
+_VOICING = 0.28
 _OCTAVE = 0.015
 _JUMP = 0.625
 _ONSET = 0.09
 _QUIET_DB, _QUIET_PER_DB = 12.0, 0.02
 _RANGE_OCTAVES, _OUT_OF_RANGE = 0.5, 0.3
-_ANCHOR = 0.58
+_SECOND_OPINION = 0.5
+_ANCHOR = 0.55
 """Costs in units of correlation: of an octave, of a change of voicing, of a dB of quietness, of distance from the
 speaker's middle. Tuned on the `tune` voices of benchmarks/pitch.py and on resynthesised speech of other corpora."""
 
 
 class Lags(NamedTuple):
-    """`cosines` [bins, lags] power spectrum -> autocorrelation, `energy` [bins] the same at lag 0, `octaves` [lags]."""
+    """Cosines [bins, lags] of the power and of the magnitude spectrum, `energy` [bins] of lag 0, `octaves` [lags]."""
 
-    cosines: Singles
+    power: Singles
+    magnitude: Singles
     energy: Singles
     octaves: Floats
 
 
 class Candidates(NamedTuple):
-    """Of each frame: `octaves` log2 Hz and `correlation` [frames, K] (-9 where there is none), `level_db` [frames]."""
+    """Of each frame: `octaves` log2 Hz and `strength` [frames, K] (-9 where there is none), `level_db` [frames]."""
 
     octaves: Floats
-    correlation: Floats
+    strength: Floats
     level_db: Floats
 
 
@@ -88,9 +90,12 @@ def _lags() -> Lags:
     cosines = np.cos(2 * np.pi * hz[:, None] / 2.0 ** octaves[None, :])
     twice = np.where((hz > 0) & (hz < _RATE / 2), 2.0, 1.0)  # the negative frequencies
     own = twice * np.abs(rfft(_window(), _FFT)) ** 2
+    window = own @ cosines / own.sum()
     band = twice * np.clip(2 * hz / FLOOR_HZ - 1, 0, 1) * np.clip((_BAND_HZ - hz) / 200, 0, 1)
-    divided = band[:, None] * cosines / (own @ cosines / own.sum())
-    return Lags(divided.astype(np.float32), band.astype(np.float32), octaves)
+    heard = slice(int(np.flatnonzero(band)[-1]) + 1)
+    cosines, band = (band[:, None] * cosines)[heard], band[heard]
+    power, magnitude = (cosines / window**share for share in (1.0, 0.5))
+    return Lags(power.astype(np.float32), magnitude.astype(np.float32), band.astype(np.float32), octaves)
 
 
 def candidates(sound: Singles) -> Candidates:
@@ -98,37 +103,49 @@ def candidates(sound: Singles) -> Candidates:
     from scipy.fft import rfft
 
     lags, count = _lags(), -(-len(sound) // _HOP)
+    bins = len(lags.energy)
     padded = np.pad(sound, (_WINDOW // 2, _WINDOW))
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP][:count]
-    octaves, correlation = np.zeros((2, count, _CANDIDATES))
+    octaves, strength = np.zeros((2, count, _CANDIDATES))
     energy = np.zeros(count)
     for start in range(0, count, _BLOCK):
         block = slice(start, start + _BLOCK)
         spectrum = rfft(frames[block] * _window(), _FFT, axis=1)
-        power = spectrum.real**2 + spectrum.imag**2
+        power = spectrum.real[:, :bins] ** 2 + spectrum.imag[:, :bins] ** 2
+        octaves[block], strength[block] = _peaks(power, lags)
         energy[block] = power @ lags.energy
-        scaled = power @ lags.cosines / np.maximum(energy[block], 1e-12)[:, None].astype(np.float32)
-        octaves[block], correlation[block] = _peaks(scaled, lags.octaves)
     loud = float(np.sum(energy**2) / max(np.sum(energy), 1e-12))
-    return Candidates(octaves, correlation, 10 * np.log10(np.maximum(energy, 1e-12) / max(loud, 1e-12)))
+    return Candidates(octaves, strength, 10 * np.log10(np.maximum(energy, 1e-12) / max(loud, 1e-12)))
 
 
-def _peaks(correlation: Singles, octaves: Floats) -> tuple[Floats, Floats]:
-    """(log2 Hz, height) [frames, K] of the K highest local maxima along the lags, refined by a parabola."""
+def _peaks(power: Singles, lags: Lags) -> tuple[Floats, Floats]:
+    """(log2 Hz, strength) [frames, K] of the K highest local maxima along the lags, refined by a parabola.
+
+    The strength is the correlation, less half of what the candidate lacks to the best one in the correlation of the
+    magnitude spectrum, where strong formants weigh less.
+    """
+    correlation = _correlation(power, lags.power, lags.energy)
     inner = correlation[:, 1:-1]
     peak = (inner >= correlation[:, :-2]) & (inner > correlation[:, 2:])
-    height = np.where(peak, inner + (_OCTAVE * octaves[1:-1]).astype(np.float32), np.float32(-9))
+    height = np.where(peak, inner + (_OCTAVE * lags.octaves[1:-1]).astype(np.float32), np.float32(-9))
     at = np.argpartition(height, -_CANDIDATES, axis=1)[:, -_CANDIDATES:] + 1
-    rows = np.arange(len(correlation))[:, None]
+    rows = np.arange(len(power))[:, None]
+    known = peak[rows, at - 1]
     left, top, right = (correlation[rows, at + step].astype(np.float64) for step in (-1, 0, 1))
-    curvature = np.minimum(left - 2 * top + right, -1e-9)
-    place = np.clip(0.5 * (left - right) / curvature, -0.5, 0.5)
-    return octaves[at] + place * (_STEP_ST / 12), np.where(peak[rows, at - 1], top, -9.0)
+    place = np.clip(0.5 * (left - right) / np.minimum(left - 2 * top + right, -1e-9), -0.5, 0.5)
+    flat = _correlation(np.sqrt(power), lags.magnitude, lags.energy)
+    second = np.where(known, np.maximum.reduce([flat[rows, at + step] for step in (-1, 0, 1)]), -1.0)
+    lacking = second.max(1, keepdims=True) - second
+    return lags.octaves[at] + place * (_STEP_ST / 12), np.where(known, top - _SECOND_OPINION * lacking, -9.0)
+
+
+def _correlation(spectrum: Singles, cosines: Singles, energy: Singles) -> Singles:
+    return np.asarray((spectrum @ cosines) / np.maximum(spectrum @ energy, 1e-12)[:, None])
 
 
 def _path(found: Candidates, extra_cost: Floats) -> tuple[Floats, Floats]:
     """(f0_hz, strength) [frames] along the best path; `extra_cost` [frames, K] is laid on the candidates."""
-    strength = found.correlation - _OCTAVE * (np.log2(200.0) - found.octaves)
+    strength = found.strength - _OCTAVE * (np.log2(200.0) - found.octaves)
     quiet = np.maximum(-found.level_db - _QUIET_DB, 0.0)
     scores = np.column_stack((strength - extra_cost, _VOICING + _QUIET_PER_DB * quiet))
     state = viterbi(scores, found.octaves)
