@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emotionthinker.corpora import parquet
 from emotionthinker.corpora.manifest import BadRow
-from emotionthinker.corpora.published import Published, read
+from emotionthinker.corpora.published import FIELDS, Published, read
 from emotionthinker.errors import RecordError
+from emotionthinker.evaluation.findings import compare
+from emotionthinker.prosody.levels import Tolerances
 from emotionthinker.records import Intonation, Pitch, Prosody, Stress, Utterance, Word
 
 COT = {
@@ -121,6 +125,31 @@ def test_rows_that_cannot_be_audited_are_named(tmp_path: Path, folder: Path) -> 
     assert [row.id for row in bad] == ["set.jsonl:1", "set.jsonl:2", "set.jsonl:3"]
     for row, said in zip(bad, ("no sound file", "nothing to audit", "not JSON"), strict=True):
         assert said in str(row.error)
+
+
+_NAMES = sorted({name for names in FIELDS.values() for name in names} | {"path", "prosody", "transcription", "id"})
+_KEYS = st.sampled_from(["pitch", "energy", "intonation", "stress", "speaker", "level", "words", "text", "stressed"])
+_PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
+_JUNK = st.recursive(
+    _PLAIN | st.sampled_from(["high", "-20.5", "[", "{}"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_KEYS, inner, max_size=3),
+    max_leaves=5,
+)
+_OWN = st.dictionaries(_KEYS, st.dictionaries(_KEYS, _JUNK, max_size=3) | _JUNK, min_size=1, max_size=3)
+
+
+@given(row=st.dictionaries(st.sampled_from(_NAMES), _JUNK, max_size=6), own=st.none() | _OWN)
+@settings(max_examples=200)
+def test_whatever_a_row_holds_it_is_read_or_named(
+    tmp_path_factory: pytest.TempPathFactory, row: dict[str, Any], own: Any
+) -> None:
+    """And what is read can be compared: no published value breaks the audit."""
+    row = {**row, "path": "x.wav", **({"prosody": own} if own else {})}
+    path = written(tmp_path_factory.mktemp("junk") / "set.jsonl", [row])
+    (read_row,) = read(path, path.parent)
+    if isinstance(read_row, Published):
+        says = json.loads(json.dumps(read_row.says, allow_nan=False))
+        assert {finding.field for finding in compare(says, Prosody(duration_s=1.0), Tolerances())} == set(says)
 
 
 def test_what_is_no_annotation_set_is_refused(tmp_path: Path) -> None:

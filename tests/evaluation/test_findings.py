@@ -58,6 +58,8 @@ def found(field: str, value: Any, **groups: Any) -> Finding:
         ("pitch_hz", 205.0, "agrees"),
         ("pitch_hz", 213.0, "disagrees"),
         ("pitch_hz", -1.0, "not_checkable"),
+        ("pitch_hz", "about 200", "not_checkable"),
+        ("shape", "3", "not_checkable"),
         ("energy_dbfs", -26.5, "agrees"),
         ("energy_dbfs", -28.0, "disagrees"),
         ("rate_pps", 13.0, "agrees"),

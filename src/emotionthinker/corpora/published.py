@@ -31,7 +31,6 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 """Our field -> names it is published under; a number under a word's name goes to the field in `NUMBERS`."""
 NUMBERS = {"pitch": "pitch_hz", "energy": "energy_dbfs", "rate": "rate_pps"}
-_NUMERIC = frozenset({*NUMBERS.values(), "range_st"})
 _OWN = {
     "pitch": ("pitch", "level"),
     "energy": ("energy", "level"),
@@ -96,12 +95,14 @@ def _published(row: dict[str, Any], folder: Path, where: str) -> Published:
 
 
 def _says(row: dict[str, Any]) -> dict[str, Value]:
-    """Our field -> what the row says, own records by their `prosody`; words in lower case, numbers as float."""
+    """Our field -> what the row says, own records by their `prosody`; words in lower case, finite numbers as float."""
     prosody = _parsed(row.get("prosody"))
     raw: dict[str, Any] = {}
     if isinstance(prosody, dict):
-        raw = {field: (prosody.get(group) or {}).get(name) for field, (group, name) in _OWN.items()}
-        raw["stress"] = [w["text"] for w in (prosody.get("stress") or {}).get("words") or [] if w.get("stressed")]
+        raw = {field: _at(prosody, group).get(name) for field, (group, name) in _OWN.items()}
+        words = _at(prosody, "stress").get("words")
+        marked = [word for word in words if isinstance(word, dict)] if isinstance(words, list) else []
+        raw["stress"] = [word.get("text") for word in marked if word.get("stressed") and _given(word.get("text"))]
         raw["gender"] = row.get("gender") or raw["gender"]
     else:
         raw = {field: next((row[n] for n in names if _given(row.get(n))), None) for field, names in FIELDS.items()}
@@ -109,15 +110,20 @@ def _says(row: dict[str, Any]) -> dict[str, Value]:
     for field, value in raw.items():
         if not _given(value):
             continue
-        number = None if field == "stress" else _number(value)
+        number = _number(value)
         if field == "stress":
             says[field] = _words(value)
-        elif number is None:
+        elif number is not None and field in (*NUMBERS, *NUMBERS.values(), "range_st"):
+            says[NUMBERS.get(field, field)] = number
+        else:
             word = str(value).strip().lower()
             says[field] = GENDER_WORDS.get(word, word) if field == "gender" else word
-        elif field in NUMBERS or field in _NUMERIC:
-            says[NUMBERS.get(field, field)] = number
     return {field: value for field, value in says.items() if value != []}
+
+
+def _at(record: dict[str, Any], group: str) -> dict[str, Any]:
+    found = record.get(group)
+    return found if isinstance(found, dict) else {}
 
 
 def _find(audio: str, folder: Path) -> Path:
@@ -147,9 +153,10 @@ def _parsed(value: Any) -> Any:
 
 def _number(value: Any) -> float | None:
     try:
-        return None if isinstance(value, bool) else float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) and not isinstance(value, bool) else None
 
 
 def _given(value: Any) -> bool:

@@ -51,7 +51,7 @@ def compare(says: dict[str, Any], prosody: Prosody, tolerances: Tolerances) -> l
     for field, published in says.items():
         if field == "stress":
             found.append(_stress(published, prosody))
-        elif isinstance(published, float):
+        elif field in UNITS:
             found.append(_number(field, published, prosody, tolerances))
         else:
             found.append(_word(field, published, prosody))
@@ -132,7 +132,7 @@ _WORDS: dict[str, tuple[tuple[str, ...], Callable[[Prosody], _Measured]]] = {
 }
 
 
-def _number(field: str, published: float, prosody: Prosody, tolerances: Tolerances) -> Finding:
+def _number(field: str, published: float | str, prosody: Prosody, tolerances: Tolerances) -> Finding:
     """A number agrees when it lies within twice the calibration's tolerance of the measured one."""
     pitch, energy, rate = prosody.pitch, prosody.energy, prosody.rate
     value, reason, tolerance = {
@@ -142,8 +142,8 @@ def _number(field: str, published: float, prosody: Prosody, tolerances: Toleranc
         "range_st": (pitch.range_st, pitch.reason, tolerances.range_st),
     }[field]
     unit = UNITS[field]
-    if not math.isfinite(published) or (published <= 0 and field in ("pitch_hz", "rate_pps")):
-        return Finding(field, published, value, "not_checkable", value, unit, "published value is out of range")
+    if isinstance(published, str) or (published <= 0 and field in ("pitch_hz", "rate_pps")):
+        return Finding(field, published, value, "not_checkable", value, unit, "published value is no such quantity")
     if value is None:
         return Finding(field, published, None, "not_checkable", None, unit, f"not measured: {reason or 'no value'}")
     if field == "pitch_hz":

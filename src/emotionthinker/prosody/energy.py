@@ -57,14 +57,13 @@ def _alpha_ratio_db(samples: npt.NDArray[np.float32], sample_rate: int, voiced: 
         return None
     window = round(_WINDOW_S * sample_rate)
     centres = np.rint((np.flatnonzero(voiced) + 0.5) * FRAME_S * sample_rate).astype(np.intp)
-    padded = np.pad(samples, window)
     hertz = np.fft.rfftfreq(window, 1 / sample_rate)
     low, high = (hertz >= 50) & (hertz <= 1000), (hertz > 1000) & (hertz <= 5000)
     taper, ratios = np.hanning(window + 2)[1:-1], []
     for first in range(0, len(centres), _BLOCK_FRAMES):
-        starts = centres[first : first + _BLOCK_FRAMES] + window - window // 2
-        frames = padded[starts[:, None] + np.arange(window)] * taper
-        power = np.square(np.abs(np.fft.rfft(frames)))
+        at = centres[first : first + _BLOCK_FRAMES, None] + np.arange(window) - window // 2
+        inside = (at >= 0) & (at < len(samples))
+        power = np.square(np.abs(np.fft.rfft(np.where(inside, samples.take(at, mode="clip"), 0.0) * taper)))
         below, above = power[:, low].sum(1), power[:, high].sum(1)
         both = (below > 0) & (above > 0)
         ratios.append(10 * np.log10(above[both] / below[both]))
