@@ -112,6 +112,10 @@ def test_a_second_run_makes_only_what_is_new_changed_or_lost(
     run(recipe(clips), out, progress=False)
     assert done == ["soft/energy+6", "soft/energy-6", "loud/energy-6", *broken]
     assert (out / "audio" / "loud_energy-6.flac").is_file()
+    soundfile.write(tmp_path / "soft.wav", 3 * syllables(count=3), RATE)
+    run(recipe(clips), out, progress=False)
+    assert "soft/energy+6" in {row["id"] for row in lines(out / "rejected.jsonl")}
+    assert not (out / "audio" / "soft_energy+6.flac").exists()  # what a rejected variant once was is no longer there
 
 
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +79,16 @@ def test_unusable_sound_is_typed(tmp_path: Path) -> None:
     with pytest.raises(AudioError) as error:
         augment(tmp_path / "gone.wav", pitch=[4])
     assert error.value.kind == "missing"
+
+
+@pytest.mark.real
+def test_real_speech_is_changed_in_one_attribute_alone() -> None:
+    """Of every 200th clip 90 % of the variants are accepted (where room is left), the formants within 0.3 st."""
+    shared = os.environ.get("EMOTIONTHINKER_SHARED")
+    if not shared or not Path(shared, "speech", "manifest.jsonl").is_file():
+        pytest.skip("EMOTIONTHINKER_SHARED does not name a folder with speech/manifest.jsonl")
+    folder = Path(shared, "speech")
+    rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()][::200]
+    found = [v for row in rows for v in augment(folder / row["path"], pitch=[4, -4], speed=[1.25, 0.8], headroom_db=9)]
+    assert sum(v.accepted for v in found) >= 0.9 * len(found)
+    assert abs(float(np.nanmedian([v.measured.formants_st for v in found]))) < 0.3

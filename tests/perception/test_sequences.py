@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from scipy.signal import resample_poly
 
 from emotionthinker.perception import sequences, variants
 from emotionthinker.perception.variants import Change
@@ -63,6 +64,15 @@ def test_build_writes_a_16_bit_flac_and_the_answer(tmp_path: Path) -> None:
     assert info.duration == pytest.approx(result["seconds"], abs=0.001)
     assert [step["word"] for step in result["steps"]] == result["answer"].split(", ")
     assert len(list((tmp_path / "audio").iterdir())) == 1
+
+
+def test_build_changes_sound_at_its_own_rate_and_writes_16_khz(tmp_path: Path) -> None:
+    wav = tmp_path / "u.wav"
+    soundfile.write(wav, resample_poly(syllables(count=4), 3, 1), 48000)
+    result = sequences.build(job(wav, tmp_path / "audio"))
+    assert result["accepted"], result["reason"]
+    info = soundfile.info(tmp_path / "audio" / result["file"])
+    assert (info.samplerate, info.duration) == (16000, pytest.approx(result["seconds"], abs=0.001))
 
 
 def test_build_rejects_with_a_reason(tmp_path: Path) -> None:

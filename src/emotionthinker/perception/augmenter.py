@@ -12,7 +12,7 @@ from emotionthinker.perception import variants
 from emotionthinker.perception.variants import Change, Samples, Tolerance, Variant
 
 MAX_SECONDS = 60.0
-"""WORLD holds two spectra every 5 ms: a minute at 48 kHz takes about 400 MB."""
+"""WORLD holds two spectra every 5 ms: a minute at 48 kHz takes about 450 MB."""
 PITCH_ST, SPEED, ENERGY_DB = (-12.0, 12.0), (0.65, 1.6), (-30.0, 30.0)
 """What may be asked; the measurement of speed reaches 0.6..1.7."""
 
