@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import torch
 
 from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError, WeightsError
-from emotionthinker.prosody import batch, parts, speaker, speakers
+from emotionthinker.prosody import batch, parts, speaker, speakers, workers
 from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Prosody, Utterance, read_jsonl
@@ -265,6 +266,40 @@ def test_memory_does_not_grow_with_the_source(tmp_path: Path, monkeypatch: pytes
     assert {kind: len(sizes) for kind, sizes in held.items()} == {"part": 40, "shard": 20}
     for sizes in held.values():
         assert sizes[-1] - sizes[len(sizes) // 4] < 20 * 1500  # bytes over the last 1,500 rows
+
+
+@pytest.mark.parametrize("stops", [(0,), (1, 1, 1), (6, 1), (7, 7), (20, 5, 0)])
+def test_a_run_stopped_anywhere_any_number_of_times_goes_on(
+    stops: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of 7 rows; each run but the last is interrupted after so many rows, the third row fails once."""
+    heard, measured, left = Prosody(duration_s=1.0).model_dump(mode="json"), Counter[str](), [0]
+
+    def measure(row: dict[str, Any], *_: Any) -> dict[str, Any]:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        measured[row["id"]] += 1
+        if row["id"] == "u02" and measured["u02"] == 1:
+            return batch.failure("u02", None, "once", "")
+        return {**row, "prosody": heard}
+
+    monkeypatch.setattr(batch, "_measure", measure)
+    monkeypatch.setattr(parts, "ROWS", 7)
+    monkeypatch.setattr(workers, "BATCH", 1)
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(f'{{"path": "clip.wav", "id": "u{n:02}"}}\n' for n in range(30)))
+    for left[0] in stops:
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe(source, shard_rows=8), tmp_path / "out", progress=False)
+    left[0] = 1000
+    run(recipe(source, shard_rows=8), tmp_path / "out", progress=False)
+    counts = run(recipe(source, shard_rows=8), tmp_path / "out", progress=False)
+    assert (counts["annotated"], counts["failed"]) == (30, 0)
+    expected = [f"u{n:02}" for n in range(30)]
+    assert ids(tmp_path / "out" / "utterances.jsonl") == expected
+    assert [id for rows in tables(tmp_path / "out").values() for id in rows] == expected
+    assert measured == Counter({**dict.fromkeys(expected, 1), "u02": 2})
 
 
 def test_shards_hold_the_rows_in_order_and_are_a_source_again(forty: Path, tmp_path: Path) -> None:

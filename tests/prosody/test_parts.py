@@ -39,10 +39,25 @@ def test_whatever_the_order_and_the_stop_nothing_is_lost_or_doubled(order: list[
         assert missing == [id for id in STAMPS if id not in order[:stop]]
         for id in reversed(missing):
             second.add(id, {"id": id})
-        if not missing:
-            second.close()
         assert stored(folder) == list(STAMPS)
         assert parts.Part(folder, 0, STAMPS).finished
+
+
+def test_a_kill_between_the_last_row_and_the_marker_leaves_the_order_right(tmp_path: Path) -> None:
+    fill(tmp_path, list(reversed(STAMPS)))
+    path = parts.path_of(tmp_path, 0)
+    path.write_bytes(b"".join(reversed(path.read_bytes().splitlines(keepends=True))))
+    path.with_suffix(".done").unlink()
+    part = parts.Part(tmp_path, 0, STAMPS)
+    assert part.open() == []
+    assert part.finished
+    assert stored(tmp_path) == list(STAMPS)
+
+
+def test_a_part_without_a_good_row_is_finished(tmp_path: Path) -> None:
+    part = parts.Part(tmp_path, 0, {})
+    assert part.open() == []
+    assert part.finished
 
 
 def test_a_part_with_a_failed_row_is_open_to_another_try(tmp_path: Path) -> None:

@@ -64,12 +64,14 @@ class Part:
         return bool(done == whole)
 
     def open(self) -> list[str]:
-        """Take up what is stored; returns the ids that are still to be measured."""
+        """Take up what is stored; returns the ids that are still to be measured. With none left the part is closed."""
         self.marker.unlink(missing_ok=True)
         drop_stale(self.path, self.stamps)
         self.store = JsonlStore(self.path)
         todo = [id for id in self.stamps if id not in self.store]
         self.missing = len(todo)
+        if not todo:
+            self.close()
         return todo
 
     def add(self, id: str, utterance: dict[str, Any] | None) -> None:
