@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from emotionthinker.prosody.activity import FRAME_S, Mask, runs
 from emotionthinker.prosody.pitch import (
+    MAX_REPAIRED,
     MIN_VOICED_S,
     MIN_VOICED_SHARE,
     PitchTrack,
@@ -28,7 +29,6 @@ Floats = npt.NDArray[np.float64]
 PITCH_STEP_ST = 2.0
 ENERGY_STEP_DB = 4.0
 MAX_GAP_S = 0.25
-MAX_REPAIRED = 0.10
 MIN_CONFIDENCE = 0.6
 BRIEF_VOICED_S = 0.5
 BRIEF_CONFIDENCE = 0.8
