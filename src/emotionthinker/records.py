@@ -45,6 +45,8 @@ class Pitch(Record):
     sd_st: float | None = None
     voiced_share: float | None = None
     """Voiced frames over active-speech frames, 0..1."""
+    repaired_share: float | None = None
+    """Voiced frames that octave repair moved, 0..1; over 0.1 the values are not reliable."""
     reliable: bool = False
     level: str | None = None
     near: str | None = None

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 PITCH_STEP_ST = 2.0
 ENERGY_STEP_DB = 4.0
 MAX_GAP_S = 0.25
-MAX_REPAIRED = 0.25
+MAX_MOVED = 0.25
 _LEAP_ST = 6.0
 _JOINT_S = 0.10
 _MOVES = np.array([0.0, -12.0, 12.0])
@@ -94,7 +94,7 @@ def measure(track: PitchTrack, speech: Mask, levels_db: Floats) -> Intonation:
     values[voiced] = semitones(f0[voiced], float(np.median(f0[voiced])))
     octaves = _octaves_off(values)
     values += octaves
-    if reason is None and _moved(track, repaired) + np.mean(octaves[voiced] != 0) > MAX_REPAIRED:
+    if reason is None and _moved(track, repaired) + np.mean(octaves[voiced] != 0) > MAX_MOVED:
         reason = "octave_errors"
     weights = np.where(voiced, _loudness_weights(levels_db, speech), 0.0)
     contour = _smooth_islands(values)

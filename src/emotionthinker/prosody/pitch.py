@@ -17,6 +17,7 @@ __all__ = [
     "BACKENDS",
     "CEILING_HZ",
     "FLOOR_HZ",
+    "MAX_REPAIRED",
     "MIN_VOICED_S",
     "MIN_VOICED_SHARE",
     "Floats",
@@ -30,6 +31,7 @@ __all__ = [
 
 MIN_VOICED_S = 0.25
 MIN_VOICED_SHARE = 0.20
+MAX_REPAIRED = 0.10
 BACKENDS: dict[str, Callable[[Samples, int], PitchTrack]] = {"swift": swift.track, "fast": fast.track}
 
 
@@ -65,10 +67,12 @@ def at_frames(track: PitchTrack, frames: int) -> Floats:
 def measure(track: PitchTrack, speech: Mask) -> Pitch:
     """Statistics of the octave-repaired F0 over the voiced frames within `speech` (10 ms mask).
 
-    `reliable` asks for at least 0.25 s of voicing and 20 % of the speech. Else `reason` is silent (no speech),
-    too_short (under 0.25 s of speech) or unvoiced; values are given only with at least 0.25 s of voicing.
+    `reliable` asks for at least 0.25 s of voicing, 20 % of the speech, and at most 10 % of the voiced frames moved by
+    octave repair. Else `reason` is silent (no speech), too_short (under 0.25 s of speech), unvoiced or octave_errors;
+    values are given only with at least 0.25 s of voicing.
     """
     needed = round(MIN_VOICED_S / FRAME_S)
+    tracked = at_frames(track, len(speech))[speech]
     f0 = at_frames(repair_octaves(track), len(speech))[speech]
     voiced = f0[f0 > 0]
     share = round(len(voiced) / len(f0), 4) if len(f0) else None
@@ -76,7 +80,9 @@ def measure(track: PitchTrack, speech: Mask) -> Pitch:
         silent = len(speech) >= needed and not len(f0)
         reason = "silent" if silent else "too_short" if len(f0) < needed else "unvoiced"
         return Pitch(voiced_share=share, reason=reason)
-    reliable = len(voiced) >= MIN_VOICED_SHARE * len(f0)
+    repaired = float(np.mean(tracked[f0 > 0] != voiced))
+    enough = len(voiced) >= MIN_VOICED_SHARE * len(f0)
+    doubt = "unvoiced" if not enough else "octave_errors" if repaired > MAX_REPAIRED else None
     low, median, high = (float(value) for value in np.percentile(voiced, [5, 50, 95]))
     return Pitch(
         median_hz=round(median, 2),
@@ -85,6 +91,7 @@ def measure(track: PitchTrack, speech: Mask) -> Pitch:
         range_st=round(float(semitones(high, low)), 3),
         sd_st=round(float(np.std(semitones(voiced, median))), 3),
         voiced_share=share,
-        reliable=reliable,
-        reason=None if reliable else "unvoiced",
+        repaired_share=round(repaired, 4),
+        reliable=doubt is None,
+        reason=doubt,
     )

@@ -12,7 +12,7 @@ from emotionthinker.prosody.f0 import CEILING_HZ, FLOOR_HZ, PitchTrack, Samples,
 
 _HOP = 256
 _RATE = 16_000
-_ANCHOR, _WEAK = 0.65, 0.3
+_ANCHOR, _WEAK = 0.65, 0.4
 """Confidence a voiced stretch must reach, and keep: the network's own cut of 0.5 misses weak frames of sure voices."""
 _PEAK = 0.25
 _CONTEXT = 12 * _HOP
