@@ -295,15 +295,6 @@ def test_a_high_accent_behind_a_closure_stays() -> None:
     assert found.shape == "rising-falling"
 
 
-@given(shape=st.sampled_from(SHAPES), seed=st.integers(0, 100))
-@settings(max_examples=25, deadline=None)
-def test_contours_without_octave_errors_are_left_alone(shape: str, seed: int) -> None:
-    track, speech, _ = utterance(shape, seed, 0.3)
-    f0 = pitch.at_frames(track, len(speech))
-    values = np.where(f0 > 0, pitch.semitones(np.maximum(f0, 1), 200.0), np.nan)
-    assert not intonation._octaves_off(values).any()
-
-
 def test_smooth_bridges_short_gaps_only_and_keeps_the_curve() -> None:
     times = np.arange(300) * 0.01 + 0.005
     curve = 3 * np.sin(2 * np.pi * times / 3)

@@ -7,12 +7,12 @@ weights; the Bayesian information criterion picks the model, a just reliable pit
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker.prosody import leaps
 from emotionthinker.prosody.activity import FRAME_S, Mask, runs
 from emotionthinker.prosody.pitch import (
     MIN_VOICED_S,
@@ -30,10 +30,6 @@ PITCH_STEP_ST = 2.0
 ENERGY_STEP_DB = 4.0
 MAX_GAP_S = 0.25
 MAX_MOVED = 0.25
-_LEAP_ST = 6.0
-_JOINT_S = 0.10
-_MOVES = np.array([0.0, -12.0, 12.0])
-_MOVE_COST, _FRAME_COST = np.array([0.0, 6.0, 3.0]), 0.2
 MIN_CONFIDENCE = 0.6
 BRIEF_VOICED_S = 0.5
 BRIEF_CONFIDENCE = 0.8
@@ -72,7 +68,7 @@ def smooth(track: PitchTrack) -> tuple[Floats, Floats]:
     values = np.full(frames, np.nan)
     voiced = f0 > 0
     values[voiced] = semitones(f0[voiced], float(np.median(f0[voiced])))
-    values += _octaves_off(values)
+    values += leaps.octaves_off(values)
     return (np.arange(frames, dtype=np.float64) + 0.5) * FRAME_S, _smooth_islands(values)
 
 
@@ -92,7 +88,7 @@ def measure(track: PitchTrack, speech: Mask, levels_db: Floats) -> Intonation:
         return Intonation(energy_shape=energy, reason=reason)
     values = np.full(len(f0), np.nan)
     values[voiced] = semitones(f0[voiced], float(np.median(f0[voiced])))
-    octaves = _octaves_off(values)
+    octaves = leaps.octaves_off(values)
     values += octaves
     if reason is None and _moved(track, repaired) + np.mean(octaves[voiced] != 0) > MAX_MOVED:
         reason = "octave_errors"
@@ -130,31 +126,6 @@ def _abstention(voiced: Mask, speech: Mask) -> str | None:
 def _moved(track: PitchTrack, repaired: PitchTrack) -> float:
     """Share of the voiced frames that the repair moved."""
     return float(np.sum(track.f0_hz != repaired.f0_hz) / np.sum(track.f0_hz > 0))
-
-
-def _octaves_off(values: Floats) -> Floats:
-    """Semitones (0, -12, 12) to add to each frame of `values` [n], NaN where unvoiced, so that no run stands apart.
-
-    `repair_octaves` moves a run by its voiced joints; a halved syllable behind a closure has none. Over 0.1 s no voice
-    leaps an octave (Xu & Sun 2002: it takes 0.17 s or more), so the cheapest way to move whole runs is sought: a leap
-    costs its semitones, a move a few and more the longer the run; moving down costs double, for high accents are common
-    and doubled pitch is rare.
-    """
-    at = np.flatnonzero(~np.isnan(values))
-    y, apart = values[at], np.diff(at) * FRAME_S
-    bounds = np.concatenate(([0], np.flatnonzero(np.abs(np.diff(y)) > _LEAP_ST) + 1, [len(y)]))
-    cost, choices = np.zeros(len(_MOVES)), []
-    for start, end in itertools.pairwise(bounds):
-        joined = start > 0 and apart[start - 1] <= _JOINT_S + 1e-9
-        leap = np.abs(y[start] - y[start - 1] + _MOVES - _MOVES[:, None]) if joined else np.zeros((3, 3))
-        way = cost[:, None] + leap
-        choices.append(way.argmin(0))
-        cost = way.min(0) + _MOVE_COST + (_MOVES != 0) * _FRAME_COST * (end - start)
-    out, move = np.zeros(len(values)), int(cost.argmin())
-    for start, end, choice in zip(bounds[-2::-1], bounds[:0:-1], choices[::-1], strict=True):
-        out[at[start:end]] = _MOVES[move]
-        move = int(choice[move])
-    return out
 
 
 def _energy_shape(speech: Mask, levels_db: Floats) -> str | None:
