@@ -19,8 +19,8 @@ Singles = npt.NDArray[np.float32]
 CEILING_HZ = 700.0
 _RATE = 8000
 _HOP = round(HOP_S * _RATE)
-_WINDOW = 440
-_FFT = 600
+_WINDOW = 400
+_FFT = 576
 """Window and longest lag together: the circular autocorrelation does not wrap."""
 _BAND_HZ = 3000.0
 _STEP_ST = 0.25
@@ -30,8 +30,8 @@ _BLOCK = 4096
 _VOICING = 0.28
 _OCTAVE = 0.015
 _JUMP = 0.625
-_ONSET = 0.09
-_QUIET_DB, _QUIET_PER_DB = 12.0, 0.02
+_ONSET = 0.2
+_QUIET_DB, _QUIET_PER_DB = 9.0, 0.02
 _RANGE_OCTAVES, _OUT_OF_RANGE = 0.5, 0.3
 _SECOND_OPINION = 0.5
 _ANCHOR = 0.55
@@ -99,7 +99,7 @@ def _lags() -> Lags:
 
 
 def candidates(sound: Singles) -> Candidates:
-    """The highest peaks of the autocorrelation of `sound` [n] (8 kHz) in each frame of 55 ms."""
+    """The highest peaks of the autocorrelation of `sound` [n] (8 kHz) in each frame of 50 ms."""
     from scipy.fft import rfft
 
     lags, count = _lags(), -(-len(sound) // _HOP)
