@@ -19,24 +19,32 @@ Singles = npt.NDArray[np.float32]
 CEILING_HZ = 700.0
 _RATE = 8000
 _HOP = round(HOP_S * _RATE)
-_WINDOW = 440
-_FFT = 600
+_WINDOW = 400
+_FFT = 576
 """Window and longest lag together: the circular autocorrelation does not wrap."""
 _BAND_HZ = 3000.0
 _STEP_ST = 0.25
 _CANDIDATES = 6
 _BLOCK = 4096
 
+# In units of correlation. Tuned on the `tune` voices of benchmarks/pitch.py and on speech resynthesised with a known F0
+# (benchmarks/imposed_pitch.py); every value sits on a plateau.
 _VOICING = 0.28
+"""Strength at which a candidate is as good as unvoiced."""
 _OCTAVE = 0.015
+"""Cost of a candidate an octave lower."""
 _JUMP = 0.625
-_ONSET = 0.09
-_QUIET_DB, _QUIET_PER_DB = 12.0, 0.02
+"""Cost of moving an octave from frame to frame."""
+_ONSET = 0.2
+"""Cost of a change of voicing."""
+_QUIET_DB, _QUIET_PER_DB = 9.0, 0.02
+"""Frames this far under the loud level need more strength to be voiced, per dB."""
 _RANGE_OCTAVES, _OUT_OF_RANGE = 0.5, 0.3
+"""Second path: cost an octave beyond this distance from the median of the first."""
 _SECOND_OPINION = 0.5
+"""Weight of the magnitude spectrum's vote."""
 _ANCHOR = 0.55
-"""Costs in units of correlation: of an octave, of a change of voicing, of a dB of quietness, of distance from the
-speaker's middle. Tuned on the `tune` voices of benchmarks/pitch.py and on resynthesised speech of other corpora."""
+"""Strength a voiced stretch must reach."""
 
 
 class Lags(NamedTuple):
@@ -99,7 +107,7 @@ def _lags() -> Lags:
 
 
 def candidates(sound: Singles) -> Candidates:
-    """The highest peaks of the autocorrelation of `sound` [n] (8 kHz) in each frame of 55 ms."""
+    """The highest peaks of the autocorrelation of `sound` [n] (8 kHz) in each frame of 50 ms."""
     from scipy.fft import rfft
 
     lags, count = _lags(), -(-len(sound) // _HOP)
@@ -180,7 +188,7 @@ def viterbi(scores: Floats, octaves: Floats) -> npt.NDArray[np.intp]:
 
 
 def _moves(before: Singles, after: Singles) -> Singles:
-    """What each move [..., K + 1, K + 1] takes off the score; the last state of either side is unvoiced."""
+    """What each move [..., K + 1, K + 1] adds to the score, never over 0; the last state of either side is unvoiced."""
     moves = np.full((*before.shape[:-1], before.shape[-1] + 1, after.shape[-1] + 1), -_ONSET, np.float32)
     moves[..., :-1, :-1] = -_JUMP * np.abs(before[..., :, None] - after[..., None, :])
     moves[..., -1, -1] = 0.0

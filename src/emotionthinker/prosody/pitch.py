@@ -38,7 +38,7 @@ BACKENDS: dict[str, Callable[[Samples, int], PitchTrack]] = {"swift": swift.trac
 def track(samples: npt.NDArray[np.float32], sample_rate: int, backend: str = "swift") -> PitchTrack:
     """Track F0 of mono float samples [n] every 16 ms; unvoiced frames are 0.
 
-    Backend `swift` is SwiftF0 (accurate), `fast` autocorrelation (a tenth of the cost, more octave errors in noise).
+    Backend `swift` is SwiftF0 (accurate), `fast` autocorrelation (an eighth of the cost, more octave errors in noise).
     The result moves with the sound when silence is put before it and does not depend on gain. Raises `ValueError`
     for an unknown backend.
     """
