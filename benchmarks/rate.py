@@ -3,10 +3,12 @@
 Phones over the whole duration follow a stretch by their making; a copy with half a second of silence on either side
 (which must measure the same) shows what that costs.
 
-    python benchmarks/rate.py FOLDER [--clips 240] [--stretch signalsmith|world] [--half report|tune] [--datasets ...]
+    python benchmarks/rate.py FOLDER [--clips 240] [--stretch signalsmith|world|world-alone] [--half report|tune|all]
 
 FOLDER holds `manifest.jsonl`: one object a clip with path, dataset, speaker, language and transcript. Clips are drawn
 evenly over the datasets. Speakers are split in two by a hash of their names; settings are tuned on one half only.
+WORLD speaks the whole clip anew, background noise included: `world` sends the original through it as well,
+`world-alone` holds the copies against the untouched original.
 """
 
 from __future__ import annotations
@@ -106,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=int, default=240)
-    parser.add_argument("--stretch", choices=("signalsmith", "world"), default="signalsmith")
+    parser.add_argument("--stretch", choices=("signalsmith", "world", "world-alone"), default="signalsmith")
     parser.add_argument("--half", choices=("report", "tune", "all"), default="report")
     parser.add_argument("--datasets", nargs="*", default=[])
     parser.add_argument("--methods", nargs="*", choices=METHODS, default=METHODS)
@@ -121,6 +123,8 @@ def main() -> None:
     rate._decoder(os.getpid(), True), rate._decoder(os.getpid())  # loading the model is no part of the cost
     for row in rows:
         samples, rate_hz = audio.load(options.folder / row["path"])
+        if options.stretch == "world":
+            samples = stretched(samples, rate_hz, 1.0, "world")
         copies = {1.0: samples, **{r: stretched(samples, rate_hz, r, options.stretch) for r in RATIOS}}
         quiet = np.zeros(round(SILENCE_S * rate_hz), np.float32)
         copies[SILENCE] = np.concatenate([quiet, samples, quiet])
