@@ -6,6 +6,7 @@ attention dates the tokens to 20 ms. The heads are named by the model's `generat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,6 @@ def attention(model: Any, states: torch.Tensor, tokens: Sequence[int], heads: Se
     Computed from each layer's own projections, so that it does not depend on which attention kernel the model runs.
     """
     import torch
-    from transformers.modeling_outputs import BaseModelOutput
 
     asked: dict[int, torch.Tensor] = {}
     hooks = []
@@ -75,11 +75,7 @@ def attention(model: Any, states: torch.Tensor, tokens: Sequence[int], heads: Se
         hooks.append(decoder.register_forward_pre_hook(keep, with_kwargs=True))
     try:
         with torch.inference_mode():
-            model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=states),
-                decoder_input_ids=torch.tensor([list(tokens)]),
-                use_cache=False,
-            )
+            model.model.decoder(torch.tensor([list(tokens)]), encoder_hidden_states=states, use_cache=False)
     finally:
         for hook in hooks:
             hook.remove()
@@ -118,10 +114,11 @@ def warp(cost: Floats) -> list[list[int]]:
     total = np.full((rows + 1, columns + 1), np.inf)
     total[0, 0] = 0.0
     for i in range(rows):
-        above = np.minimum(total[i, :-1], total[i, 1:])  # diagonal or straight down
-        line = total[i + 1]
+        above = np.minimum(total[i, :-1], total[i, 1:]).tolist()  # diagonal or straight down
+        here, line = cost[i].tolist(), [math.inf]
         for j in range(columns):
-            line[j + 1] = cost[i, j] + min(above[j], line[j])
+            line.append(here[j] + min(above[j], line[j]))
+        total[i + 1] = line
     path: list[list[int]] = [[] for _ in range(rows)]
     i, j = rows - 1, columns - 1
     while True:
