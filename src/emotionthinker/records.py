@@ -84,7 +84,7 @@ class Rate(Record):
     speaking: float | None = None
     phones: int | None = None
     method: str | None = None
-    """`alignment`, `dictionary+vad`, or `nuclei+vad`."""
+    """`alignment`, `dictionary+vad`, `letters+vad`, or `nuclei+vad`."""
     level: str | None = None
     near: str | None = None
     near_boundary: bool | None = None

@@ -54,7 +54,13 @@ def test_attention_is_that_of_the_model_itself() -> None:
     )  # fmt: skip
     model = transformers.WhisperForConditionalGeneration(config).eval()
     states, tokens = torch.randn(1, 50, 16), [2, 7, 9, 30]
-    ours = word_times.attention(model, states, tokens, [(1, 0), (0, 1), (1, 1)])
+    model.generation_config.alignment_heads = [(1, 0), (0, 1), (1, 1)]
+    with torch.inference_mode(), word_times.watched(model) as asked:
+        first = model.model.decoder(torch.tensor([tokens[:2]]), encoder_hidden_states=states, use_cache=True)
+        model.model.decoder(
+            torch.tensor([tokens[2:]]), encoder_hidden_states=states, past_key_values=first.past_key_values
+        )
+    ours = word_times.attention(model, states, asked)
     model.set_attn_implementation("eager")
     with torch.inference_mode():
         theirs = model.model.decoder(
@@ -84,7 +90,9 @@ def test_letters_split_over_tokens_stay_together() -> None:
     assert word_times.grouped(speller(chinese), range(3), "zh") == [("你", 1), ("好", 2)]
 
 
-@pytest.mark.parametrize(("heads", "said"), [(None, [5]), ([], [5]), ([(0, 0)], [])])
-def test_without_heads_or_words_nothing_is_placed(heads: Any, said: list[int]) -> None:
-    model = SimpleNamespace(generation_config=SimpleNamespace(alignment_heads=heads))
-    assert word_times.place(model, None, np.zeros((1, 100, 4)), [1], said, [-0.1] * len(said), "en", 1.0) == []
+def test_without_heads_or_words_nothing_is_placed() -> None:
+    model = SimpleNamespace(generation_config=SimpleNamespace())
+    with word_times.watched(model) as asked:
+        assert asked == {}
+    assert word_times.place(model, None, np.zeros((1, 100, 4)), asked, [5], [-0.1], "en", 1.0) == []
+    assert word_times.place(model, None, np.zeros((1, 100, 4)), {0: [np.zeros((1, 4, 4))]}, [], [], "en", 1.0) == []

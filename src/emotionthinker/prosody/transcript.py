@@ -219,18 +219,31 @@ def _encode(model: Any, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 def _decode(model: Any, tokenizer: Any, states: torch.Tensor, language: str | None, seconds: float) -> Heard:
     """Greedy decoding without timestamps; the words are placed afterwards (`word_times`)."""
-    import torch
     from transformers.modeling_outputs import BaseModelOutput
 
-    settings = model.generation_config
     encoded = BaseModelOutput(last_hidden_state=states)
     prompt, code = _prompt(model, encoded, language)
+    with word_times.watched(model) as asked:
+        said, logprobs = _greedy(model, encoded, prompt)
+    text = tokenizer.decode(said, skip_special_tokens=True).strip()
+    words = word_times.place(model, tokenizer, states, asked, said, logprobs, code, seconds)
+    return Heard(text, sum(logprobs) / (len(said) + 1), code, tuple(words))
+
+
+def _greedy(model: Any, encoded: Any, prompt: list[int]) -> tuple[list[int], list[float]]:
+    """The likeliest token at each step up to the end, and all log-probabilities, that of the end included.
+
+    The last token is always shown to the model, whether or not the end follows.
+    """
+    import torch
+
+    settings = model.generation_config
     suppressed = torch.tensor(settings.suppress_tokens or [], dtype=torch.long)
     tokens = torch.tensor([prompt])
     cache = None
     said: list[int] = []
     logprobs: list[float] = []
-    while len(said) < MAX_TOKENS:
+    while True:
         out = model(encoder_outputs=encoded, decoder_input_ids=tokens, past_key_values=cache, use_cache=True)
         cache, logits = out.past_key_values, out.logits[0, -1].float()
         logits[suppressed] = -math.inf
@@ -239,13 +252,11 @@ def _decode(model: Any, tokenizer: Any, states: torch.Tensor, language: str | No
             logits[settings.begin_suppress_tokens] = -math.inf
         best = int(logits.argmax())
         logprobs.append(float(logits.log_softmax(-1)[best]))
-        if best == settings.eos_token_id:
+        if best == settings.eos_token_id or len(said) == MAX_TOKENS:
             break
         said.append(best)
         tokens = torch.tensor([[best]])
-    text = tokenizer.decode(said, skip_special_tokens=True).strip()
-    words = word_times.place(model, tokenizer, states, prompt, said, logprobs, code, seconds)
-    return Heard(text, sum(logprobs) / (len(said) + 1), code, tuple(words))
+    return said, logprobs
 
 
 def _prompt(model: Any, encoded: Any, language: str | None) -> tuple[list[int], str]:

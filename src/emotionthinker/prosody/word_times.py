@@ -6,7 +6,9 @@ attention dates the tokens to 20 ms. The heads are named by the model's `generat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,28 +27,54 @@ SPACELESS = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 _MEDIAN = 7
 
 
+Asked = dict[int, list["torch.Tensor"]]
+"""By layer, what its cross-attention was asked with, [1, tokens, d] a call."""
+
+
+@contextmanager
+def watched(model: Any) -> Iterator[Asked]:
+    """Collects, while the decoder runs in this block, what `place` needs of the layers that have alignment heads."""
+    asked: Asked = {}
+    hooks = []
+    for layer in sorted({layer for layer, _ in _heads(model)}):
+        asked[layer] = []
+
+        def keep(module: Any, args: Any, kwargs: Any, layer: int = layer) -> None:
+            asked[layer].append(kwargs["hidden_states"] if "hidden_states" in kwargs else args[0])
+
+        module = model.model.decoder.layers[layer].encoder_attn
+        hooks.append(module.register_forward_pre_hook(keep, with_kwargs=True))
+    try:
+        yield asked
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _heads(model: Any) -> Sequence[Sequence[int]]:
+    return getattr(model.generation_config, "alignment_heads", None) or ()
+
+
 def place(
     model: Any,
     tokenizer: Any,
     states: torch.Tensor,
-    prompt: Sequence[int],
+    asked: Asked,
     said: Sequence[int],
     logprobs: Sequence[float],
     language: str,
     seconds: float,
 ) -> list[HeardWord]:
-    """The words of the tokens `said` after `prompt`, each with its place in the first `seconds` of the window.
+    """The words of the tokens `said`, each with its place in the first `seconds` of the window.
 
-    `states` are the encoder's last [1, frames, d], `logprobs` one a token. Empty where the model names no
-    alignment heads or said nothing.
+    `states` are the encoder's last [1, frames, d], `asked` what was watched from the prompt to the last token,
+    `logprobs` one a token. Empty where the model names no alignment heads or said nothing.
     """
-    heads = getattr(model.generation_config, "alignment_heads", None)
     frames = min(states.shape[1], round(seconds / FRAME_S))
-    if not heads or not said or frames < 2:
+    if not asked or not said or frames < 2:
         return []
-    weights = attention(model, states, [*prompt, *said], heads)[:, :, :frames]
-    matrix = emphasised(weights)[len(prompt) - 1 :]
-    edges = _entered(matrix) * FRAME_S
+    matrix = emphasised(attention(model, states, asked)[:, :, :frames])
+    edges = _entered(matrix[-len(said) - 1 :]) * FRAME_S
     words, place = [], 0
     for text, count in grouped(tokenizer, said, language):
         sure = float(np.exp(np.mean(logprobs[place : place + count])))
@@ -56,37 +84,18 @@ def place(
     return words
 
 
-def attention(model: Any, states: torch.Tensor, tokens: Sequence[int], heads: Sequence[Sequence[int]]) -> Floats:
-    """Cross-attention [heads, tokens, frames] of the (layer, head) pairs in one pass over all tokens.
+def attention(model: Any, states: torch.Tensor, asked: Asked) -> Floats:
+    """Cross-attention [heads, tokens, frames] of the alignment heads for what was watched.
 
     Computed from each layer's own projections, so that it does not depend on which attention kernel the model runs.
     """
     import torch
-    from transformers.modeling_outputs import BaseModelOutput
 
-    asked: dict[int, torch.Tensor] = {}
-    hooks = []
-    for layer in sorted({layer for layer, _ in heads}):
-
-        def keep(module: Any, args: Any, kwargs: Any, layer: int = layer) -> None:
-            asked[layer] = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
-
-        decoder = model.model.decoder.layers[layer].encoder_attn
-        hooks.append(decoder.register_forward_pre_hook(keep, with_kwargs=True))
-    try:
-        with torch.inference_mode():
-            model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=states),
-                decoder_input_ids=torch.tensor([list(tokens)]),
-                use_cache=False,
-            )
-    finally:
-        for hook in hooks:
-            hook.remove()
+    layers, whole = model.model.decoder.layers, {}
     with torch.inference_mode():
-        found = [_weights(model.model.decoder.layers[layer].encoder_attn, asked[layer], states) for layer in asked]
-    whole = dict(zip(asked, found, strict=True))
-    return np.stack([whole[layer][head] for layer, head in heads])
+        for layer, calls in asked.items():
+            whole[layer] = _weights(layers[layer].encoder_attn, torch.cat(calls, 1), states)
+    return np.stack([whole[layer][head] for layer, head in _heads(model)])
 
 
 def _weights(module: Any, asked: torch.Tensor, states: torch.Tensor) -> Floats:
@@ -118,10 +127,11 @@ def warp(cost: Floats) -> list[list[int]]:
     total = np.full((rows + 1, columns + 1), np.inf)
     total[0, 0] = 0.0
     for i in range(rows):
-        above = np.minimum(total[i, :-1], total[i, 1:])  # diagonal or straight down
-        line = total[i + 1]
+        above = np.minimum(total[i, :-1], total[i, 1:]).tolist()  # diagonal or straight down
+        here, line = cost[i].tolist(), [math.inf]
         for j in range(columns):
-            line[j + 1] = cost[i, j] + min(above[j], line[j])
+            line.append(here[j] + min(above[j], line[j]))
+        total[i + 1] = line
     path: list[list[int]] = [[] for _ in range(rows)]
     i, j = rows - 1, columns - 1
     while True:
