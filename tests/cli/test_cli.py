@@ -15,8 +15,9 @@ from emotionthinker import __version__
 from emotionthinker.cli import app
 
 COMMANDS = (
-    "annotate cot evaluate explain grpo perception reproduce reward-data reward-train sft ship tower weights".split()
-)
+    "annotate cot evaluate explain grpo perception reproduce reward-data reward-train sft ship tower weights "
+    "whistress-train"
+).split()
 
 
 def _python(program: str) -> subprocess.CompletedProcess[str]:

@@ -151,8 +151,8 @@ def test_one_encoder_pass_serves_recogniser_and_head(
     words = model.tokenise(whistress.words_of(text, text.split()))
     again = model.judge(model.encode(model.features([sound])), words)
     assert [p for _, p in heard] == pytest.approx(again, abs=1e-5)
-    with pytest.raises(ValueError, match=r"31\.0 s"):
-        model.hear(np.zeros(31 * 16000, np.float32))
+    with pytest.raises(ValueError, match=r"4\.0 s of sound; expected up to 3 s"):
+        model.hear(np.zeros(4 * 16000, np.float32))
 
 
 def test_gain_changes_nothing(model: whistress.WhiStress, sound: np.ndarray) -> None:
@@ -260,7 +260,7 @@ def test_the_loss_is_the_published_one(model: whistress.WhiStress, sound: np.nda
     tokens = torch.tensor([[*model.prefix(), 40, 41, 42], [*model.prefix(), 43, 44, 300]])
     skip = whistress.IGNORED
     labels = torch.tensor([[skip, skip, 1, 0, 0], [skip, skip, 0, 1, skip]])
-    loss = model(features, tokens, labels)["loss"]
+    loss = model(features, tokens, labels)["loss"].detach()
     logits = model.logits(model.encode(features), tokens).detach()
     total, weights = 0.0, 0.0
     for clip in range(2):

@@ -35,7 +35,6 @@ POSITIVE_WEIGHT = 0.7 / 0.3
 """Weight of a stressed token in the loss, against 1."""
 IGNORED = -100
 SAMPLE_RATE = 16_000
-WINDOW_S = 30.0
 
 
 class Encoded(NamedTuple):
@@ -102,15 +101,20 @@ class WhiStress(nn.Module):
         """Decoder positions: 448 in every released Whisper."""
         return int(self.whisper.config.max_target_positions)
 
+    @property
+    def window_s(self) -> float:
+        """Seconds of sound that the encoder hears at once: 30 in every released Whisper."""
+        return float(self.processor.feature_extractor.chunk_length)
+
     def supports(self, language: str) -> bool:
         """Whether the backbone knows the language (a primary subtag); a monolingual one knows English."""
         known = getattr(self.whisper.generation_config, "lang_to_id", None)
         return f"<|{language}|>" in known if known else language == "en"
 
     def features(self, clips: Sequence[Samples]) -> torch.Tensor:
-        """Log-mel features [clips, mels, frames] of 16 kHz clips up to 30 s, each at full scale, padded to 30 s.
+        """Log-mel features [clips, mels, frames] of 16 kHz clips up to the window, at full scale and padded to it.
 
-        The head was trained on padded windows, so short clips are not cut short.
+        The head was trained on whole windows, so a shorter one is not made for short clips.
         """
         scaled = [clip / max(float(np.abs(clip).max(initial=0.0)), 1e-6) for clip in clips]
         found = self.processor.feature_extractor(scaled, sampling_rate=SAMPLE_RATE, return_tensors="pt")
@@ -175,10 +179,10 @@ class WhiStress(nn.Module):
 
     @torch.inference_mode()
     def hear(self, samples: Samples, language: str = "en") -> list[tuple[str, float]]:
-        """Words of a 16 kHz clip up to 30 s and how likely each is stressed, from one pass of the encoder."""
-        if len(samples) > WINDOW_S * SAMPLE_RATE:
-            seconds = len(samples) / SAMPLE_RATE
-            raise ValueError(f"{seconds:.1f} s of sound; `hear` takes up to 30 s, `stress_words` any length")
+        """Words of a 16 kHz clip up to the window and how likely each is stressed, from one pass of the encoder."""
+        seconds = len(samples) / SAMPLE_RATE
+        if seconds > self.window_s:
+            raise ValueError(f"{seconds:.1f} s of sound; expected up to {self.window_s:g} s: `stress_words` takes more")
         encoded = self.encode(self.features([samples]))
         several = getattr(self.whisper.generation_config, "lang_to_id", None)
         chosen = {"language": language, "task": "transcribe"} if several else {}
@@ -260,8 +264,8 @@ def save(model: WhiStress, folder: str | Path) -> None:
     """Write the head as it is published, with the name of its Whisper."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save(model.heads.additional_decoder_block.state_dict(), folder / BLOCK)
-    torch.save(model.heads.classifier.state_dict(), folder / CLASSIFIER)
+    for module, name in ((model.heads.additional_decoder_block, BLOCK), (model.heads.classifier, CLASSIFIER)):
+        torch.save({key: value.detach().cpu() for key, value in module.state_dict().items()}, folder / name)
     settings = {"layer_for_head": model.layer, "backbone": model.backbone}
     (folder / METADATA).write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
