@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from torch.nn import functional as F
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
@@ -224,7 +225,7 @@ def load_backbone(source: str) -> tuple[Any, Any]:
     try:
         whisper = WhisperForConditionalGeneration.from_pretrained(source)
         return whisper.eval(), WhisperProcessor.from_pretrained(source)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise WeightsError(
             f"Whisper {source!r} cannot be loaded: {error}. Expected a folder or an id of the Hugging Face hub: "
             f"`hf download {BACKBONE}`, or copy such a folder here"
