@@ -183,7 +183,7 @@ def test_what_the_window_cannot_hold_is_refused_not_cut(clips: Path, backbone: s
         collate.labelled(StressClip(audio=tmp_path / "long.wav", transcription="clock " * 500, stressed=[]))
 
 
-def test_the_recipe_of_the_authors_reads() -> None:
+def test_the_recipe_that_ships_reads() -> None:
     recipe = recipes.load(Path(__file__).parents[2] / "recipes" / "paper" / "whistress.yaml", WhistressRecipe)
     assert (recipe.epochs, recipe.batch_size, recipe.learning_rate, recipe.layer) == (20, 16, 1e-4, 9)
     assert recipe.validation == 0.1

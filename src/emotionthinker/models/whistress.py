@@ -188,28 +188,29 @@ class WhiStress(nn.Module):
         several = getattr(self.whisper.generation_config, "lang_to_id", None)
         chosen = {"language": language, "task": "transcribe"} if several else {}
         said = self.whisper.generate(encoder_outputs=BaseModelOutput(last_hidden_state=encoded.last), **chosen)
-        text = self.processor.tokenizer.decode(said[0], skip_special_tokens=True).strip()
-        pieces = words_of(text, text.split())
-        found = self.judge(encoded, self.tokenise(pieces), language)
-        return list(zip(text.split(), found, strict=True))
+        words = self.processor.tokenizer.decode(said[0], skip_special_tokens=True).split()
+        found = self.judge(encoded, self.tokenise([f" {word}" for word in words]), language)
+        return list(zip(words, found, strict=True))
 
 
 def words_of(text: str, words: Sequence[str]) -> list[str]:
     """The stretch of `text` that belongs to each word, a space before it where one is: punctuation sticks to its word.
 
-    Words that are not found in the text in this order are taken as they are.
+    Words that are not found in the text in this order are taken as they are. The first word has no space before it, as
+    where the published code reads a given text.
 
     >>> words_of('He said "no", twice.', ["He", "said", "no", "twice"])
-    [' He', ' said', ' "no",', ' twice.']
+    ['He', ' said', ' "no",', ' twice.']
     """
-    text = " " + " ".join(text.split())
-    starts, place = [], 0
+    text = " ".join(text.split())
+    starts: list[int] = []
+    place = 0
     for word in words:
         at = text.find(word, place)
         if at < 0:
-            return [f" {word}" for word in words]
+            return [f" {word}" if i else word for i, word in enumerate(words)]
         space = text.find(" ", place, at)
-        starts.append(at if space < 0 else space)
+        starts.append(0 if not starts else at if space < 0 else space)
         place = at + len(word)
     starts.append(len(text))
     return [text[start:end] for start, end in itertools.pairwise(starts)]

@@ -1,7 +1,8 @@
 """Training of the stress detector: the published loss on word-labelled speech, best F1 on held-out clips kept.
 
-After the WhiStress paper and the recipe of its authors: AdamW at 1e-4 without decay of rate or weights, batches of 16,
-20 epochs, a tenth of the clips for validation. F1 is counted over words (a word is stressed when any of its tokens is).
+The loss of the WhiStress paper; by default the settings of its public retraining: AdamW at 1e-4 without decay of rate
+or weights, batches of 16, 20 epochs, a tenth of the clips for validation. F1 is counted over words (a word is stressed
+when any of its tokens is).
 The text is the given one; clips whose words Whisper would hear otherwise are for the maker of the data to leave out.
 """
 
