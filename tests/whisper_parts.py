@@ -9,8 +9,11 @@ SPECIAL = ("<|endoftext|>", "<|startoftranscript|>", "<|notimestamps|>")
 TEXTS = ("the red clock stopped", "I never said that", "come home now", "don't you dare, not today!")
 
 
+WINDOW_S = 3
+
+
 def tiny_whisper(folder: Path, layers: int = 3, positions: int = 448) -> Path:
-    """Write model and processor to `folder`; English only, as the backbone of the published head is."""
+    """Write model and processor to `folder`: English only, as the backbone of the published head is; windows of 3 s."""
     import torch
     from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperProcessor
 
@@ -26,6 +29,7 @@ def tiny_whisper(folder: Path, layers: int = 3, positions: int = 448) -> Path:
         encoder_ffn_dim=32,
         decoder_ffn_dim=32,
         d_model=16,
+        max_source_positions=50 * WINDOW_S,
         max_target_positions=positions,
         pad_token_id=end,
         bos_token_id=end,
@@ -38,7 +42,7 @@ def tiny_whisper(folder: Path, layers: int = 3, positions: int = 448) -> Path:
         model = WhisperForConditionalGeneration(config).eval()
     model.generation_config.max_new_tokens = 8
     model.save_pretrained(folder)
-    WhisperProcessor(WhisperFeatureExtractor(feature_size=80), tokenizer).save_pretrained(folder)
+    WhisperProcessor(WhisperFeatureExtractor(feature_size=80, chunk_length=WINDOW_S), tokenizer).save_pretrained(folder)
     return folder
 
 

@@ -17,7 +17,7 @@ from emotionthinker.records import Energy, Prosody, Utterance, read_jsonl, write
 
 COMMANDS = (
     "annotate audit augment calibrate cot evaluate explain grpo perception reproduce "
-    "reward-data reward-train sft ship tower weights"
+    "reward-data reward-train sft ship tower weights whistress-train"
 ).split()
 
 

@@ -147,12 +147,11 @@ def test_one_encoder_pass_serves_recogniser_and_head(
     heard = model.hear(sound)
     assert len(calls) == 1
     assert all(0 < p < 1 for _, p in heard)
-    text = " ".join(word for word, _ in heard)
-    words = model.tokenise(whistress.words_of(text, text.split()))
+    words = model.tokenise([f" {word}" for word, _ in heard])
     again = model.judge(model.encode(model.features([sound])), words)
     assert [p for _, p in heard] == pytest.approx(again, abs=1e-5)
-    with pytest.raises(ValueError, match=r"31\.0 s"):
-        model.hear(np.zeros(31 * 16000, np.float32))
+    with pytest.raises(ValueError, match=r"4\.0 s of sound; expected up to 3 s"):
+        model.hear(np.zeros(4 * 16000, np.float32))
 
 
 def test_gain_changes_nothing(model: whistress.WhiStress, sound: np.ndarray) -> None:
@@ -260,7 +259,7 @@ def test_the_loss_is_the_published_one(model: whistress.WhiStress, sound: np.nda
     tokens = torch.tensor([[*model.prefix(), 40, 41, 42], [*model.prefix(), 43, 44, 300]])
     skip = whistress.IGNORED
     labels = torch.tensor([[skip, skip, 1, 0, 0], [skip, skip, 0, 1, skip]])
-    loss = model(features, tokens, labels)["loss"]
+    loss = model(features, tokens, labels)["loss"].detach()
     logits = model.logits(model.encode(features), tokens).detach()
     total, weights = 0.0, 0.0
     for clip in range(2):
@@ -284,17 +283,17 @@ def test_the_stretches_of_words_make_up_the_text(words: list[str], data: st.Data
     )
     pieces = whistress.words_of(text, words)
     assert len(pieces) == len(words)
-    assert "".join(pieces) == " " + text
+    assert "".join(pieces) == text
     assert all(word in piece for word, piece in zip(words, pieces, strict=True))
 
 
 def test_words_that_are_not_in_the_text_stand_for_themselves() -> None:
-    assert whistress.words_of("it costs", ["it", "25"]) == [" it", " 25"]
+    assert whistress.words_of("it costs", ["it", "25"]) == ["it", " 25"]
     assert whistress.words_of("", []) == []
 
 
 def test_pieces_have_the_tokens_of_the_whole_text(model: whistress.WhiStress) -> None:
     text = 'Don\'t you "dare", not-today!'
     pieces = whistress.words_of(text, ["Don't", "you", "dare", "not", "today"])
-    whole = model.processor.tokenizer(" " + text, add_special_tokens=False)["input_ids"]
+    whole = model.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
     assert list(chain.from_iterable(model.tokenise(pieces))) == whole

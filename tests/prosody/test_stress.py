@@ -176,3 +176,36 @@ def test_words_of_a_record_weigh_their_cues_equally() -> None:
     scores = [word.score for word in stress.measure(samples, RATE, words).words]
     assert scores == stress.prominence(samples, RATE, timed, weights=stress.EQUAL)
     assert scores != stress.prominence(samples, RATE, timed)
+
+
+HEARD = {  # the syllables of two sentences in ARPAbet, and how much stress each is expected to have
+    "It's eleven o'clock": (["IH T S", "IH", "L EH V", "AH N", "AH", "K L AA K"], [0, 0, 2, 0, 0, 2]),
+    "Don't forget a jacket": (["D OW N T", "F ER", "G EH T", "AH", "JH AE", "K AH T"], [1, 0, 2, 0, 2, 0]),
+}
+
+
+@pytest.mark.real
+def test_stressed_syllables_of_real_speech_stand_out(shared_speech: list[dict[str, Any]]) -> None:
+    import os
+
+    from scipy.stats import spearmanr
+
+    decoder = rate._decoder(os.getpid())
+    found: dict[str, list[float]] = {"default": [], "equal": []}
+    for text, (syllables, levels) in HEARD.items():
+        names = [f"syllable_{s.lower().replace(' ', '_')}" for s in syllables]
+        for name, phones in zip(names, syllables, strict=True):
+            if decoder.lookup_word(name) is None:
+                decoder.add_word(name, phones, True)
+        for row in [row for row in shared_speech if row.get("transcript") == text][:20]:
+            samples, _ = audio.load(row["audio"])
+            timed = rate._pass(decoder, names, rate._pcm(samples, RATE, 0))
+            if timed is None:
+                continue
+            spans = [(start, end) for start, end, _ in timed]
+            track = pitch.track(samples, RATE)
+            for kind, weights in (("default", stress.BY_LENGTH), ("equal", stress.EQUAL)):
+                scores = stress.prominence(samples, RATE, spans, track=track, weights=weights)
+                found[kind].append(float(spearmanr(scores, levels).statistic))
+    assert len(found["default"]) > 25
+    assert np.mean(found["default"]) > max(0.6, np.mean(found["equal"]))

@@ -70,25 +70,25 @@ def test_annotate_takes_the_detector_only_when_asked(head: Path, speech: Any) ->
 
 
 def test_punctuation_is_read_and_long_sound_judged_like_its_parts(detector: Any, speech: Any) -> None:
-    spans = _spans([1.0, 2.0, 3.0], pause=0.2)
-    samples = speech(seconds=3.2)
+    spans = _spans([0.6, 1.2, 1.8], pause=0.1)
+    samples = speech(seconds=2.1)
     given_text = stress_detector.stress_words(detector, samples, RATE, spans, "w0, w1 w2!")
     bare = stress_detector.stress_words(detector, samples, RATE, spans)
     assert given_text != bare
-    far = [*spans, *(s._replace(start_s=s.start_s + 40, end_s=s.end_s + 40) for s in spans)]
-    long = np.concatenate([samples, np.zeros(40 * RATE - len(samples), np.float32), samples])
+    far = [*spans, *(s._replace(start_s=s.start_s + 7, end_s=s.end_s + 7) for s in spans)]
+    long = np.concatenate([samples, np.zeros(7 * RATE - len(samples), np.float32), samples])
     found = stress_detector.stress_words(detector, long, RATE, far)
     assert len(found) == 6
-    cut = samples[: round(3.2 * RATE)]
-    assert found[:3] == pytest.approx(stress_detector.stress_words(detector, cut, RATE, spans), abs=0.02)
+    assert found[:3] == pytest.approx(bare, abs=1e-4)
+    assert found[3:] != pytest.approx(bare, abs=1e-4)  # 0.3 s of silence come before
 
 
 def test_texts_longer_than_the_decoder_are_cut(detector: Any, speech: Any) -> None:
-    spans = _spans([0.02 * (i + 1) for i in range(500)], pause=0.0)
+    spans = _spans([0.02 * (i + 1) for i in range(150)], pause=0.0)
     tokens = detector.tokenise([f" {span.text}" for span in spans])
     assert sum(map(len, tokens)) > detector.max_tokens
-    found = stress_detector.stress_words(detector, speech(seconds=10.0), RATE, spans)
-    assert len(found) == 500
+    found = stress_detector.stress_words(detector, speech(seconds=4.0), RATE, spans)
+    assert len(found) == 150
     assert all(0 < p < 1 for p in found)
 
 

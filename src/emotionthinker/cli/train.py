@@ -44,6 +44,16 @@ def grpo(recipe: RecipeFile, out: Out = Path("runs/grpo"), set_: Overrides = Non
     run_stage("training.grpo", "GrpoRecipe", recipe, out, set_, restart)
 
 
+def whistress_train(
+    recipe: RecipeFile, out: Out = Path("runs/whistress"), set_: Overrides = None, restart: Restart = False
+) -> None:
+    """Train a WhiStress detector of stressed words on a frozen Whisper (`annotate --stress whistress:OUT/model`).
+
+    Example: `emotionthinker whistress-train recipes/paper/whistress.yaml --out runs/whistress`
+    """
+    run_stage("training.whistress", "WhistressRecipe", recipe, out, set_, restart)
+
+
 def ship(
     model: Annotated[Path, typer.Argument(help="Folder of a trained nano thinker.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="The compressed difference to nano-base.")] = Path(

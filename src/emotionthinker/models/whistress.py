@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from torch.nn import functional as F
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
@@ -35,7 +36,6 @@ POSITIVE_WEIGHT = 0.7 / 0.3
 """Weight of a stressed token in the loss, against 1."""
 IGNORED = -100
 SAMPLE_RATE = 16_000
-WINDOW_S = 30.0
 
 
 class Encoded(NamedTuple):
@@ -102,15 +102,20 @@ class WhiStress(nn.Module):
         """Decoder positions: 448 in every released Whisper."""
         return int(self.whisper.config.max_target_positions)
 
+    @property
+    def window_s(self) -> float:
+        """Seconds of sound that the encoder hears at once: 30 in every released Whisper."""
+        return float(self.processor.feature_extractor.chunk_length)
+
     def supports(self, language: str) -> bool:
         """Whether the backbone knows the language (a primary subtag); a monolingual one knows English."""
         known = getattr(self.whisper.generation_config, "lang_to_id", None)
         return f"<|{language}|>" in known if known else language == "en"
 
     def features(self, clips: Sequence[Samples]) -> torch.Tensor:
-        """Log-mel features [clips, mels, frames] of 16 kHz clips up to 30 s, each at full scale, padded to 30 s.
+        """Log-mel features [clips, mels, frames] of 16 kHz clips up to the window, at full scale and padded to it.
 
-        The head was trained on padded windows, so short clips are not cut short.
+        The head was trained on whole windows, so a shorter one is not made for short clips.
         """
         scaled = [clip / max(float(np.abs(clip).max(initial=0.0)), 1e-6) for clip in clips]
         found = self.processor.feature_extractor(scaled, sampling_rate=SAMPLE_RATE, return_tensors="pt")
@@ -175,36 +180,37 @@ class WhiStress(nn.Module):
 
     @torch.inference_mode()
     def hear(self, samples: Samples, language: str = "en") -> list[tuple[str, float]]:
-        """Words of a 16 kHz clip up to 30 s and how likely each is stressed, from one pass of the encoder."""
-        if len(samples) > WINDOW_S * SAMPLE_RATE:
-            seconds = len(samples) / SAMPLE_RATE
-            raise ValueError(f"{seconds:.1f} s of sound; `hear` takes up to 30 s, `stress_words` any length")
+        """Words of a 16 kHz clip up to the window and how likely each is stressed, from one pass of the encoder."""
+        seconds = len(samples) / SAMPLE_RATE
+        if seconds > self.window_s:
+            raise ValueError(f"{seconds:.1f} s of sound; expected up to {self.window_s:g} s: `stress_words` takes more")
         encoded = self.encode(self.features([samples]))
         several = getattr(self.whisper.generation_config, "lang_to_id", None)
         chosen = {"language": language, "task": "transcribe"} if several else {}
         said = self.whisper.generate(encoder_outputs=BaseModelOutput(last_hidden_state=encoded.last), **chosen)
-        text = self.processor.tokenizer.decode(said[0], skip_special_tokens=True).strip()
-        pieces = words_of(text, text.split())
-        found = self.judge(encoded, self.tokenise(pieces), language)
-        return list(zip(text.split(), found, strict=True))
+        words = self.processor.tokenizer.decode(said[0], skip_special_tokens=True).split()
+        found = self.judge(encoded, self.tokenise([f" {word}" for word in words]), language)
+        return list(zip(words, found, strict=True))
 
 
 def words_of(text: str, words: Sequence[str]) -> list[str]:
     """The stretch of `text` that belongs to each word, a space before it where one is: punctuation sticks to its word.
 
-    Words that are not found in the text in this order are taken as they are.
+    Words that are not found in the text in this order are taken as they are. The first word has no space before it, as
+    where the published code reads a given text.
 
     >>> words_of('He said "no", twice.', ["He", "said", "no", "twice"])
-    [' He', ' said', ' "no",', ' twice.']
+    ['He', ' said', ' "no",', ' twice.']
     """
-    text = " " + " ".join(text.split())
-    starts, place = [], 0
+    text = " ".join(text.split())
+    starts: list[int] = []
+    place = 0
     for word in words:
         at = text.find(word, place)
         if at < 0:
-            return [f" {word}" for word in words]
+            return [f" {word}" if i else word for i, word in enumerate(words)]
         space = text.find(" ", place, at)
-        starts.append(at if space < 0 else space)
+        starts.append(0 if not starts else at if space < 0 else space)
         place = at + len(word)
     starts.append(len(text))
     return [text[start:end] for start, end in itertools.pairwise(starts)]
@@ -220,7 +226,7 @@ def load_backbone(source: str) -> tuple[Any, Any]:
     try:
         whisper = WhisperForConditionalGeneration.from_pretrained(source)
         return whisper.eval(), WhisperProcessor.from_pretrained(source)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise WeightsError(
             f"Whisper {source!r} cannot be loaded: {error}. Expected a folder or an id of the Hugging Face hub: "
             f"`hf download {BACKBONE}`, or copy such a folder here"
@@ -260,8 +266,8 @@ def save(model: WhiStress, folder: str | Path) -> None:
     """Write the head as it is published, with the name of its Whisper."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save(model.heads.additional_decoder_block.state_dict(), folder / BLOCK)
-    torch.save(model.heads.classifier.state_dict(), folder / CLASSIFIER)
+    for module, name in ((model.heads.additional_decoder_block, BLOCK), (model.heads.classifier, CLASSIFIER)):
+        torch.save({key: value.detach().cpu() for key, value in module.state_dict().items()}, folder / name)
     settings = {"layer_for_head": model.layer, "backbone": model.backbone}
     (folder / METADATA).write_text(json.dumps(settings) + "\n", encoding="utf-8")
 

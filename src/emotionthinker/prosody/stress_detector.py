@@ -23,7 +23,6 @@ Samples = npt.NDArray[np.float32]
 
 ACOUSTIC, METHOD = "acoustic", "whistress"
 _RATE = 16_000
-_WINDOW_S = 30.0
 _EDGE_S = 0.3
 _LEAST = 1e-4
 """Probabilities nearer to 0 or 1 than this are not told apart, so that log-odds stay within 9.3."""
@@ -85,8 +84,8 @@ def stress_words(
     text: str | None = None,
     language: str = "en",
 ) -> list[float]:
-    """Probability that each word is stressed. Sound over 30 s, or text over the decoder's length (448 tokens), is cut
-    between words, at the longest pause that lies in the second half of what fits.
+    """Probability that each word is stressed. Sound over the window (30 s), or text over the decoder's length (448
+    tokens), is cut between words, at the longest pause that lies in the second half of what fits.
 
     Without `text` the words are read as they stand in `spans`, without punctuation.
     """
@@ -100,31 +99,33 @@ def stress_words(
     words = detector.tokenise(words_of(text if text is not None else " ".join(names), names))
     room = detector.max_tokens - len(detector.prefix(language))
     found: list[float] = []
-    for part in chunks(len(samples) / _RATE, spans, [len(word) for word in words], room):
+    for part in chunks(len(samples) / _RATE, spans, [len(word) for word in words], room, detector.window_s):
         sound = samples[round(part.start_s * _RATE) : round(part.end_s * _RATE)]
         encoded = detector.encode(detector.features([sound]))
         found += detector.judge(encoded, words[part.first : part.end], language)
     return found
 
 
-def chunks(seconds: float, spans: Sequence[WordSpan], tokens: Sequence[int], room: int) -> list[Chunk]:
-    """Words in order, dealt to windows of at most 30 s and `room` tokens (of a longer word, its first 30 s)."""
+def chunks(
+    seconds: float, spans: Sequence[WordSpan], tokens: Sequence[int], room: int, window_s: float = 30.0
+) -> list[Chunk]:
+    """Words in order, dealt to windows of at most `window_s` and `room` tokens (a longer word is cut off there)."""
     if not spans:
         return []
-    if seconds <= _WINDOW_S and sum(tokens) <= room:
+    if seconds <= window_s and sum(tokens) <= room:
         return [Chunk(0, len(spans), 0.0, seconds)]
     found, first = [], 0
     while first < len(spans):
         start = _start(spans, first)
         end = first + 1
-        while end < len(spans) and _end(spans, end + 1, seconds) - start <= _WINDOW_S:
+        while end < len(spans) and _end(spans, end + 1, seconds) - start <= window_s:
             if sum(tokens[first : end + 1]) > room:
                 break
             end += 1
         if end < len(spans):
             places = range(first + max(1, (end - first) // 2), end + 1)
             end = max(places, key=lambda i: spans[i].start_s - spans[i - 1].end_s)
-        found.append(Chunk(first, end, start, min(_end(spans, end, seconds), start + _WINDOW_S)))
+        found.append(Chunk(first, end, start, min(_end(spans, end, seconds), start + window_s)))
         first = end
     return found
 

@@ -204,6 +204,7 @@ def train(
     collate: Callable[[Sequence[Any]], dict[str, Any]],
     recipe: LoopRecipe,
     out: Path,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
     """Train `module` (its forward returns `{"loss": ...}`) over `rows` in order; resumes from `out/checkpoints`.
 
@@ -241,7 +242,7 @@ def train(
         arguments,
         train_dataset=Rows(rows),
         data_collator=collate,
-        callbacks=[_Log(out / "log.json")],
+        callbacks=[_Log(out / "log.json"), *callbacks],
         rates=recipe.learning_rates,
     )
     last = whole_checkpoint(checkpoints)
