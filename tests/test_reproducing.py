@@ -122,12 +122,12 @@ def test_kill_9_and_the_same_command_again_does_what_is_left(
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"machine": "a test", "steps": steps}))
     command = ["reproduce", str(tmp_path), "--data", str(tmp_path / "clips.jsonl")]
     kill_when(command, tmp_path / "runs" / "cot", "manifest.json")
-    measured = (tmp_path / "runs" / "annotate" / "measured.jsonl").read_bytes()
+    measured = (tmp_path / "runs" / "annotate" / "measured" / "part-00000.jsonl").read_bytes()
     # The stage that was under way may outlive its parent for a moment: then its folder is refused, not shared.
     until = time.monotonic() + 120
     while subprocess.run([sys.executable, "-m", "emotionthinker", *command], capture_output=True).returncode:
         assert time.monotonic() < until
-    assert (tmp_path / "runs" / "annotate" / "measured.jsonl").read_bytes() == measured
+    assert (tmp_path / "runs" / "annotate" / "measured" / "part-00000.jsonl").read_bytes() == measured
     for name in ("annotate", "cot", "rated"):
         assert json.loads((tmp_path / "runs" / name / "manifest.json").read_text())["status"] == "finished"
     ratings = (tmp_path / "runs" / "rated" / "ratings.jsonl").read_text().splitlines()

@@ -107,9 +107,9 @@ def test_a_killed_audit_goes_on(tmp_path: Path, speech: Any) -> None:
     annotations, out = tmp_path / "set.csv", tmp_path / "out"
     annotations.write_text("path,pitch\n" + "".join(f"{number:02}.wav,high\n" for number in range(30)))
     options = ["--audio", str(tmp_path / "sound"), "--out", str(out), "--no-transcribe", "--workers", "1"]
-    kill_when(["audit", str(annotations), *options], out, "annotate/measured.jsonl")
+    kill_when(["audit", str(annotations), *options], out, "annotate/measured/part-00000.jsonl")
     assert not (out / "summary.json").exists()
-    done = (out / "annotate" / "measured.jsonl").read_bytes().count(b"\n")
+    done = (out / "annotate" / "measured" / "part-00000.jsonl").read_bytes().count(b"\n")
     settings = recipe(annotations, calibration="reference")
     run(settings, out, progress=False)
     assert json.loads((out / "annotate" / "summary.json").read_text())["resumed"] == done

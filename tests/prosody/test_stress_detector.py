@@ -154,3 +154,37 @@ def test_a_corpus_is_measured_anew_by_another_method(head: Path, speech: Any, tm
     assert counts["measured"] == 1
     [row] = read_jsonl(tmp_path / "out" / "utterances.jsonl")
     assert row.prosody.stress.method == "whistress"
+
+
+@pytest.mark.weights
+def test_the_recogniser_and_a_detector_on_the_same_whisper_share_one_pass(
+    tmp_path: Path, spoken: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from emotionthinker.models import whistress
+
+    try:
+        backbone = whistress.load_backbone("nano")
+    except (WeightsError, ImportError) as error:
+        pytest.skip(f"Whisper base is not to be had: {error}")
+    torch.manual_seed(3)
+    whistress.save(whistress.WhiStress(*backbone, layer=4, backbone="nano"), tmp_path)
+    method, clip = f"whistress:{tmp_path}", spoken("neutral")
+    passes = []
+    encode = whistress.WhiStress.encode
+    monkeypatch.setattr(whistress.WhiStress, "encode", lambda *a: passes.append(1) or encode(*a))
+    heard = annotate(clip, stress=method).prosody
+    assert heard.transcript.text.rstrip(".").lower() == "they are coming home tomorrow evening"
+    assert heard.transcript.source == "whisper-base"
+    assert not passes
+    alone = annotate(clip, stress=method, text=heard.transcript.text).prosody
+    assert passes
+    scores = [[word.score for word in prosody.stress.words] for prosody in (heard, alone)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-2)
+    assert len(set(scores[0])) > 1
+
+
+def test_nothing_is_shared_where_the_whispers_differ(head: Path) -> None:
+    assert stress_detector.ear_of(f"whistress:{head}", "whisper-base") is None
+    assert stress_detector.ear_of("acoustic", "whisper-base") is None

@@ -117,7 +117,7 @@ class WhiStress(nn.Module):
 
         The head was trained on whole windows, so a shorter one is not made for short clips.
         """
-        scaled = [clip / max(float(np.abs(clip).max(initial=0.0)), 1e-6) for clip in clips]
+        scaled = [full_scale(clip) for clip in clips]
         found = self.processor.feature_extractor(scaled, sampling_rate=SAMPLE_RATE, return_tensors="pt")
         features: torch.Tensor = found.input_features.to(self.whisper.device, self.whisper.dtype)
         return features
@@ -191,6 +191,11 @@ class WhiStress(nn.Module):
         words = self.processor.tokenizer.decode(said[0], skip_special_tokens=True).split()
         found = self.judge(encoded, self.tokenise([f" {word}" for word in words]), language)
         return list(zip(words, found, strict=True))
+
+
+def full_scale(samples: Samples) -> Samples:
+    """The samples with a peak of 1, as the head hears them; silence stays silent."""
+    return np.asarray(samples / max(float(np.abs(samples).max(initial=0.0)), 1e-6), np.float32)
 
 
 def words_of(text: str, words: Sequence[str]) -> list[str]:

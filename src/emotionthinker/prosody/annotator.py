@@ -97,8 +97,16 @@ def measure(
     stress_detector.check(stress)
     speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
+    ear = stress_detector.ear_of(stress, recogniser) if transcribe and not text else None
     said = transcript.measure(
-        samples, sample_rate, speech, text=text, language=language, transcribe=transcribe, recogniser=recogniser
+        samples,
+        sample_rate,
+        speech,
+        text=text,
+        language=language,
+        transcribe=transcribe,
+        recogniser=recogniser,
+        listen=None if ear is None else ear.listen,
     )
     pace, spans = rate.measure(samples, sample_rate, speech, said.text, language)
     return Prosody(
@@ -106,7 +114,7 @@ def measure(
         pitch=pitch.measure(track, speech),
         energy=energy.measure(samples, sample_rate, speech, pitch.at_frames(track, len(speech)) > 0),
         rate=pace,
-        stress=_stress(samples, sample_rate, spans, track, language, said, pace, stress),
+        stress=_stress(samples, sample_rate, spans, track, language, said, pace, stress, ear),
         intonation=intonation.measure(track, speech, activity.frame_levels(samples, sample_rate)),
         speaker=speaker.measure(samples, sample_rate, track, speech, gender),
         transcript=said,
@@ -122,12 +130,13 @@ def _stress(
     said: Transcript,
     pace: Rate,
     method: str,
+    ear: stress_detector.Ear | None,
 ) -> Stress:
     if not spans:
         return Stress(reason=said.reason or pace.reason or "no_words")
     folder, code = stress_detector.folder_of(method), words.primary(language)
     if folder is not None:
-        return stress_detector.measure(samples, sample_rate, spans, said.text or "", folder, code)
+        return stress_detector.measure(samples, sample_rate, spans, said.text or "", folder, code, ear)
     return stress.measure(samples, sample_rate, spans, track=track, language=code)
 
 

@@ -13,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker.errors import RecipeError
+from emotionthinker.prosody import faster, transcript
+from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.rate import WordSpan
 from emotionthinker.records import Stress, Word
 
 if TYPE_CHECKING:
-    from emotionthinker.models.whistress import WhiStress
+    from emotionthinker.models.whistress import Encoded, WhiStress
 
 Samples = npt.NDArray[np.float32]
 
@@ -56,8 +58,46 @@ def check(method: str) -> None:
         whistress.settings_of(folder)
 
 
+class Ear:
+    """The Whisper that a detector has in common with the recogniser: a sound goes through its encoder once."""
+
+    def __init__(self, detector: WhiStress) -> None:
+        self.detector = detector
+        self._heard: tuple[Samples, Encoded] | None = None
+
+    def listen(self, samples: Samples, language: str | None) -> Heard:
+        """Words of 16 kHz samples up to the window, heard at full scale, as the detector was trained."""
+        from emotionthinker.models.whistress import Encoded, full_scale
+
+        whisper = self.detector.whisper, self.detector.processor
+        heard, states = transcript.listen(full_scale(samples), _RATE, language, whisper=whisper)
+        self._heard = samples, Encoded(states[-1], states[self.detector.layer])
+        return heard
+
+    def encoded(self, samples: Samples) -> Encoded | None:
+        """What the encoder made of these samples, if they are those that were listened to last."""
+        if self._heard is None or not np.array_equal(self._heard[0], samples):
+            return None
+        return self._heard[1]
+
+
+def ear_of(method: str, recogniser: str) -> Ear | None:
+    """The common ear of a stress method and a recogniser; None where they are not the same Whisper."""
+    folder = folder_of(method)
+    if folder is None or recogniser != faster.RECOGNISER:
+        return None
+    detector = _load(str(folder), os.getpid())
+    return Ear(detector) if detector.backbone == "nano" else None
+
+
 def measure(
-    samples: Samples, sample_rate: int, spans: Sequence[WordSpan], text: str, folder: Path, language: str = "en"
+    samples: Samples,
+    sample_rate: int,
+    spans: Sequence[WordSpan],
+    text: str,
+    folder: Path,
+    language: str = "en",
+    ear: Ear | None = None,
 ) -> Stress:
     """Words with the log-odds of being stressed as `score`; `stressed` from even odds, as many as there are.
 
@@ -68,7 +108,7 @@ def measure(
     if not detector.supports(language):
         words = [Word(text=s.text, start_s=s.start_s, end_s=s.end_s) for s in spans]
         return Stress(words=words, reason="other_language")
-    likely = stress_words(detector, samples, sample_rate, spans, text, language)
+    likely = stress_words(detector, samples, sample_rate, spans, text, language, ear)
     words = [
         Word(text=s.text, start_s=s.start_s, end_s=s.end_s, score=round(_log_odds(p), 4), stressed=p > 0.5)
         for s, p in zip(spans, likely, strict=True)
@@ -83,11 +123,13 @@ def stress_words(
     spans: Sequence[WordSpan],
     text: str | None = None,
     language: str = "en",
+    ear: Ear | None = None,
 ) -> list[float]:
     """Probability that each word is stressed. Sound over the window (30 s), or text over the decoder's length (448
     tokens), is cut between words, at the longest pause that lies in the second half of what fits.
 
-    Without `text` the words are read as they stand in `spans`, without punctuation.
+    Without `text` the words are read as they stand in `spans`, without punctuation. What `ear` has heard is not encoded
+    a second time.
     """
     from emotionthinker.models.whistress import words_of
 
@@ -101,7 +143,9 @@ def stress_words(
     found: list[float] = []
     for part in chunks(len(samples) / _RATE, spans, [len(word) for word in words], room, detector.window_s):
         sound = samples[round(part.start_s * _RATE) : round(part.end_s * _RATE)]
-        encoded = detector.encode(detector.features([sound]))
+        encoded = ear.encoded(sound) if ear is not None else None
+        if encoded is None:
+            encoded = detector.encode(detector.features([sound]))
         found += detector.judge(encoded, words[part.first : part.end], language)
     return found
 

@@ -11,6 +11,7 @@ import functools
 import math
 import os
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,8 +53,11 @@ def measure(
     language: str | None = "en",
     transcribe: bool = True,
     recogniser: str = RECOGNISER,
+    listen: Callable[[Samples, str | None], Heard] | None = None,
 ) -> Transcript:
     """The transcript: `text` where given (source `given`), else recognised (source `recogniser`).
+
+    `listen` hears a sound of up to 30 s (16 kHz, language) in place of the embedded recogniser.
 
     Without words `reason` says why: no_transcript (not given, not asked for), silent, no_recogniser (the embedded
     one's packages are not there; the message of `recogniser` says how to get them), or unintelligible. Raises
@@ -67,11 +71,14 @@ def measure(
     if not speech.any():
         return Transcript(reason="silent")
     try:
-        parts = [
-            (start_s, part)
-            for start_s, chunk in _chunks(samples, sample_rate, speech)
-            for part in _hear(chunk, sample_rate, language, named)
-        ]
+        if listen is not None and len(samples) <= WINDOW_S * sample_rate:
+            parts = [(0.0, listen(_resampled(samples, sample_rate), language))]
+        else:
+            parts = [
+                (start_s, part)
+                for start_s, chunk in _chunks(samples, sample_rate, speech)
+                for part in _hear(chunk, sample_rate, language, named)
+            ]
     except (WeightsError, ImportError):
         if named:
             raise
