@@ -44,13 +44,9 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
     import soundfile
 
     name = _name(source)
-    part = fragment(source) if isinstance(source, (str, os.PathLike)) else None
-    if part is not None and not os.path.exists(part.path):
-        if not embedded.is_reference(name):
-            raise AudioError("missing", f"{name}: no such file; check the path")
-        source, part = io.BytesIO(embedded.read(name)[0]), None
+    place, part = place_of(source) if isinstance(source, (str, os.PathLike)) else (source, None)
     try:
-        with soundfile.SoundFile(part.path if part else source) as file:
+        with soundfile.SoundFile(place) as file:
             rate = int(file.samplerate)
             target = rate if native else SAMPLE_RATE
             return _resample(_blocks(file, name, part, max_seconds), rate, name, target), target
@@ -60,6 +56,17 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
             f"{name}: cannot be decoded as sound ({error}); expected WAV, FLAC, OGG or MP3: "
             f"convert it, for example with `ffmpeg -i IN -ar {SAMPLE_RATE} -ac 1 OUT.wav`",
         ) from error
+
+
+def place_of(source: str | os.PathLike[str]) -> tuple[str | io.BytesIO, Fragment]:
+    """What to open for a path, and the part of it that is meant. Raises `AudioError` of kind missing."""
+    name = os.fspath(source)
+    part = fragment(name)
+    if os.path.exists(part.path):
+        return part.path, part
+    if embedded.is_reference(name):
+        return io.BytesIO(embedded.read(name)[0]), Fragment(name)
+    raise AudioError("missing", f"{name}: no such file; check the path")
 
 
 class Fragment(NamedTuple):

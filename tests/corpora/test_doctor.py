@@ -150,6 +150,22 @@ def test_a_corpus_is_read_as_one(tree, tmp_path: Path) -> None:
     assert [clip.id for clip in read_jsonl(tmp_path / "clean.jsonl")] == ["emodb_03a01Fa"]
 
 
+def test_sound_inside_a_parquet_file_is_examined(speech: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    """A copy inside is told from the file outside; a row without sound is missing."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    soundfile.write(tmp_path / "a.wav", speech(seconds=1.0), 16000)
+    cells = [{"bytes": (tmp_path / "a.wav").read_bytes(), "path": "a.wav"}, {"bytes": b"RIFF", "path": "b.wav"}]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    pq.write_table(pa.table({"audio": pa.array(cells, kind)}), tmp_path / "shard.parquet")
+    inside = soundness.examine(f"{tmp_path / 'shard.parquet'}#0")
+    assert inside == soundness.examine(str(tmp_path / "a.wav"))
+    assert soundness.examine(f"{tmp_path / 'shard.parquet'}#1")["reason"] == "undecodable"
+    assert soundness.examine(f"{tmp_path / 'shard.parquet'}#7")["reason"] == "missing"
+    key = doctor._key(f"{tmp_path / 'shard.parquet'}#0")
+    assert key is not None
+    assert key.startswith(f"{tmp_path / 'shard.parquet'}#0|")
+
+
 def test_sources_that_cannot_be_examined(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     with pytest.raises(RecipeError, match="no clips"):

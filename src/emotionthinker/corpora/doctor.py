@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from emotionthinker import audio, runs
+from emotionthinker import audio, embedded, runs
 from emotionthinker.corpora import base, manifest, registry, soundness
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.corpora.verdicts import UNUSABLE, VERDICTS, Copies, Verdict, verdicts
@@ -122,7 +122,7 @@ def examine(task: Task) -> dict[str, Any]:
 def _key(sound: str | None) -> str | None:
     """Path, size and time of the file; None when it is not there."""
     try:
-        status = os.stat(audio.fragment(sound or "").path)
+        status = os.stat(audio.fragment(embedded.file_of(sound or "")).path)
     except OSError:
         return None
     return f"{sound}|{status.st_size}|{status.st_mtime_ns}"

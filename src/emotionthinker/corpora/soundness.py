@@ -4,8 +4,8 @@ a copy of. Measured on the file as it is (own rate, all channels), block by bloc
 from __future__ import annotations
 
 import hashlib
+import io
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,31 +21,33 @@ _FRAME_S = 0.05
 
 
 def examine(source: str) -> dict[str, Any]:
-    """Measurements of a file or a part of it (`audio.fragment`), or `reason` and `message` of why there are none.
+    """Measurements of a file, a part of it or sound inside a Parquet file, or `reason` and `message` of why there are none.
 
     `seconds`, `rate` (Hz), `channels`; `loudest_dbfs`, the level of the loudest 50 ms of the mono mix; `clipped_share`,
     the share of samples in runs of three and more at full scale; `sha256` of the file (None for a part); `pcm`, a hash
     of what was decoded, the same for the same sound in any lossless container. Never raises for a bad file.
     """
-    part = audio.fragment(source)
-    if not Path(part.path).exists():
-        return {"reason": "missing", "message": f"{source}: no such file"}
     try:
-        return {"sha256": runs.sha256(part.path) if part.whole else None, **_measure(source, part)}
+        place, part = audio.place_of(source)
+        return {"sha256": _sha256(place) if part.whole else None, **_measure(source, place, part)}
     except AudioError as error:
         return {"reason": error.kind, "message": str(error)}
     except OSError as error:
         return {"reason": "undecodable", "message": f"{source}: cannot be read: {error}"}
 
 
-def _measure(source: str, part: audio.Fragment) -> dict[str, Any]:
+def _sha256(place: str | io.BytesIO) -> str:
+    return runs.sha256(place) if isinstance(place, str) else hashlib.sha256(place.getbuffer()).hexdigest()
+
+
+def _measure(source: str, place: str | io.BytesIO, part: audio.Fragment) -> dict[str, Any]:
     import soundfile
 
     digest = hashlib.sha256()
     count = clipped = 0
     loudest = 0.0
     try:
-        with soundfile.SoundFile(part.path) as file:
+        with soundfile.SoundFile(place) as file:
             rate, channels = int(file.samplerate), 1 if part.channel else int(file.channels)
             for block in audio.frames(file, source, part, math.inf):
                 if not np.isfinite(block).all():

@@ -28,7 +28,7 @@ _CANDIDATES = 6
 _BLOCK = 4096
 
 # In units of correlation. Tuned on the `tune` voices of benchmarks/pitch.py and on speech resynthesised with a known F0
-# (benchmarks/imposed_pitch.py); every value sits on a plateau.
+# (benchmarks/imposed_pitch.py), one value at a time.
 _VOICING = 0.28
 """Strength at which a candidate is as good as unvoiced."""
 _OCTAVE = 0.015
