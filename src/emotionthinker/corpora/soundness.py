@@ -21,7 +21,7 @@ _FRAME_S = 0.05
 
 
 def examine(source: str) -> dict[str, Any]:
-    """Measurements of a file, a part of it or sound inside a Parquet file, or `reason` and `message` of why there are none.
+    """Measurements of a file, a part of it or sound inside a Parquet file; else `reason` and `message` of what failed.
 
     `seconds`, `rate` (Hz), `channels`; `loudest_dbfs`, the level of the loudest 50 ms of the mono mix; `clipped_share`,
     the share of samples in runs of three and more at full scale; `sha256` of the file (None for a part); `pcm`, a hash
