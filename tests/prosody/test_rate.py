@@ -193,3 +193,15 @@ def test_real_speech_aligns(shared_speech: Any) -> None:
         samples, _ = audio.load(row["audio"])
         methods.append(measured(samples, row["transcript"])[0].method)
     assert methods.count("alignment") >= 0.85 * len(methods)
+
+
+@pytest.mark.parametrize("name", ["neutral", "happy", "sad"])
+def test_silence_around_the_sound_moves_no_aligned_word(spoken: Any, name: str) -> None:
+    samples, _ = audio.load(spoken(name))
+    second = np.zeros(16000, np.float32)
+    alone, spans = measured(samples, TEXT)
+    within, later = measured(np.concatenate([second, samples, second]), TEXT)
+    assert alone.method == "alignment"
+    assert within == alone
+    assert [s.text for s in spans] == [s.text for s in later]
+    assert np.allclose([s.start_s + 1 for s in spans], [s.start_s for s in later], atol=2e-3)

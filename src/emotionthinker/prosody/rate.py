@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker.prosody import words as wording
-from emotionthinker.prosody.activity import FRAME_S, Mask, frame_power, runs
+from emotionthinker.prosody.activity import FRAME_S, SILENT_PEAK, Mask, frame_power, runs
 from emotionthinker.prosody.words import SpokenWord
 from emotionthinker.records import Rate
 
@@ -177,12 +177,13 @@ def align(samples: Samples, sample_rate: int, said: list[SpokenWord], speech: Ma
     if not said or len(samples) > MAX_ALIGNED_S * sample_rate:
         return None
     speech_s = float(_without_short_gaps(speech).sum()) * FRAME_S
+    sound, start_s = _sounding(samples, sample_rate)
     best: Alignment | None = None
     for wide, noise in _ATTEMPTS:
         decoder = _decoder(os.getpid(), wide)
         names = [_known_to(decoder, spoken) for word in said for spoken in word.spoken]
-        timed = _pass(decoder, names, _pcm(samples, sample_rate, noise))
-        found = _gather(said, timed) if timed else None
+        timed = _pass(decoder, names, _pcm(sound, sample_rate, noise))
+        found = _gather(said, [(a + start_s, b + start_s, n) for a, b, n in timed]) if timed else None
         if found and _believable(found, speech) and (best is None or found.phone_s > best.phone_s):
             best = found
         if best and best.phone_s >= _WHOLE * speech_s:
@@ -203,6 +204,18 @@ def _known_to(decoder: Any, word: str) -> str:
     if decoder.lookup_word(word) is None:
         decoder.add_word(word, " ".join(wording.phones(word, "en")), True)
     return word
+
+
+def _sounding(samples: Samples, sample_rate: int) -> tuple[Samples, float]:
+    """The samples from the first sound to the last, without digital silence around, and where they start (s).
+
+    That silence would move the aligner's own estimates of level and noise, and with them the words.
+    """
+    level = np.abs(samples)
+    sound = np.flatnonzero(level > SILENT_PEAK * level.max(initial=0.0))
+    if not len(sound):
+        return samples, 0.0
+    return samples[sound[0] : sound[-1] + 1], sound[0] / sample_rate
 
 
 def _pcm(samples: Samples, sample_rate: int, attempt: int) -> bytes:
