@@ -17,9 +17,10 @@ import pytest
 import soundfile
 import torch
 
+from emotionthinker import workers
 from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError, WeightsError
-from emotionthinker.prosody import batch, parts, speaker, speakers, workers
+from emotionthinker.prosody import batch, parts, speaker, speakers
 from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Prosody, Utterance, read_jsonl

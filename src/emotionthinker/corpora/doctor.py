@@ -11,29 +11,21 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from emotionthinker import audio, embedded, runs
+from emotionthinker import audio, embedded, runs, workers
 from emotionthinker.corpora import base, manifest, registry, soundness
 from emotionthinker.corpora.manifest import BadRow
-from emotionthinker.corpora.verdicts import UNUSABLE, VERDICTS, Copies, Verdict, verdicts
+from emotionthinker.corpora.verdicts import UNUSABLE, VERDICTS, Copies, Limits, Verdict, verdicts
 from emotionthinker.errors import CorpusError, RecipeError
-from emotionthinker.prosody import workers
-from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, write_jsonl
 
 
-class DoctorRecipe(Recipe):
+class DoctorRecipe(Limits):
     """Settings of the doctor."""
 
     source: Path
     """A folder, or a manifest (JSONL, CSV, Parquet); transcripts are only looked for in a manifest or a corpus."""
     corpus: str | None = None
     """Read `source` as the root of this corpus."""
-    max_seconds: float = Field(default=30.0, gt=0)
-    min_seconds: float = Field(default=0.3, ge=0)
-    silent_dbfs: float = -60.0
-    """A clip whose loudest 50 ms lie below is silent."""
-    clipped_share: float = Field(default=0.001, gt=0, le=1)
-    """Share of samples in runs at full scale, from which a clip counts as clipped."""
     workers: int = Field(default=0, ge=0)
     """Processes; 0 takes every core."""
 

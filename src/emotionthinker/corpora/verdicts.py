@@ -5,16 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from pydantic import Field
 
 from emotionthinker import audio
 from emotionthinker.corpora import base, known_bad
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.errors import kind_of
+from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance
-
-if TYPE_CHECKING:
-    from emotionthinker.corpora.doctor import DoctorRecipe
 
 UNUSABLE = (
     "bad_row",
@@ -33,6 +33,17 @@ UNUSABLE = (
 VERDICTS = (*UNUSABLE, "clipped", "no_transcript", "wrong_length")
 _SLACK_S = 2.0
 """A clip may be this much longer than twice what its corpus says."""
+
+
+class Limits(Recipe):
+    """From where on a clip counts as too long, too short, silent or clipped."""
+
+    max_seconds: float = Field(default=30.0, gt=0)
+    min_seconds: float = Field(default=0.3, ge=0)
+    silent_dbfs: float = -60.0
+    """A clip whose loudest 50 ms lie below is silent."""
+    clipped_share: float = Field(default=0.001, gt=0, le=1)
+    """Share of samples in runs at full scale, from which a clip counts as clipped."""
 
 
 class Verdict(NamedTuple):
@@ -69,7 +80,7 @@ def _known(item: Utterance) -> Known:
 
 
 def verdicts(
-    item: Utterance | BadRow, row: dict[str, Any], limits: DoctorRecipe, copies: Copies, texts: bool
+    item: Utterance | BadRow, row: dict[str, Any], limits: Limits, copies: Copies, texts: bool
 ) -> Iterator[Verdict]:
     """What is wrong with one clip, the gravest first."""
     if isinstance(item, BadRow):
@@ -102,7 +113,7 @@ def _broken(path: str, row: dict[str, Any]) -> Verdict:
     return Verdict("broken", f"{row['reason']}: {row['message']}", f"fetch the file again ({row['reason']})")
 
 
-def _flaws(row: dict[str, Any], limits: DoctorRecipe) -> Iterator[Verdict]:
+def _flaws(row: dict[str, Any], limits: Limits) -> Iterator[Verdict]:
     seconds, loudest, clipped = row["seconds"], row["loudest_dbfs"], row["clipped_share"]
     if seconds > limits.max_seconds:
         yield Verdict("too_long", f"{seconds:g} s", f"{seconds:g} s long: cut it below {limits.max_seconds:g} s")

@@ -16,13 +16,12 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from emotionthinker import __version__, audio, runs
+from emotionthinker import __version__, audio, runs, workers
 from emotionthinker.corpora import manifest
 from emotionthinker.errors import EmotionThinkerError, RecipeError, kind_of
 from emotionthinker.perception import augmenter, variants
 from emotionthinker.perception.augmenter import ENERGY_DB, PITCH_ST, SPEED
 from emotionthinker.perception.variants import ATTRIBUTES, REFERENCE
-from emotionthinker.prosody import workers
 from emotionthinker.prosody.batch import failure
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance

@@ -19,10 +19,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from emotionthinker import runs
+from emotionthinker import runs, workers
 from emotionthinker.corpora import manifest, parquet
 from emotionthinker.errors import RecipeError, kind_of
-from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary, workers
+from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Prosody, Utterance

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from emotionthinker import audio, runs
+from emotionthinker import audio, runs, workers
 from emotionthinker.errors import AudioError
-from emotionthinker.prosody import workers
 from emotionthinker.prosody.speakers import Voice, key_of
 from emotionthinker.records import Utterance
 

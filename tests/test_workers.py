@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from emotionthinker.prosody import workers
+from emotionthinker import workers
 
 
 def deadly(number: int) -> int:
