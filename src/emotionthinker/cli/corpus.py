@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from emotionthinker.cli.stages import fail_for
 from emotionthinker.corpora import registry
 
 
@@ -90,10 +91,7 @@ def _prepare(name: str) -> Callable[..., None]:
 
         counts = stage.prepare(registry.get(name), root, out)
         typer.echo(json.dumps(counts, indent=2, ensure_ascii=False))
-        if counts["failed"]:
-            side = stage.failures_of(out)
-            typer.echo(f"{sum(counts['failed'].values())} rows failed; reasons in {side}", err=True)
-            raise typer.Exit(1)
+        fail_for(sum(counts["failed"].values()), "rows", stage.failures_of(out))
 
     prepare.__doc__ = f"""Write a manifest of {name}, labels mapped to the nine, for `emotionthinker annotate`.
 

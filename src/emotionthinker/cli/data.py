@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from emotionthinker.cli.stages import Out, Overrides, RecipeFile, Restart, run_stage
+from emotionthinker.cli.stages import Out, Overrides, RecipeFile, Restart, fail_for, run_stage
 
 
 def annotate(
@@ -72,9 +72,7 @@ def annotate(
     )
     counts = corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))
-    if counts["failed"]:
-        typer.echo(f"{counts['failed']} rows failed; reasons in {out / 'failures.jsonl'}", err=True)
-        raise typer.Exit(1)
+    fail_for(counts["failed"], "rows", out / "failures.jsonl")
 
 
 def augment(
@@ -121,9 +119,7 @@ def augment(
     typer.echo(json.dumps(counts, indent=2))
     if counts["headroom_wanted_db"]:
         typer.echo(f"some variants were too loud; --headroom {counts['headroom_wanted_db']:g} lets them pass", err=True)
-    if counts["failed"]:
-        typer.echo(f"{counts['failed']} clips failed; reasons in {out / 'failures.jsonl'}", err=True)
-        raise typer.Exit(1)
+    fail_for(counts["failed"], "clips", out / "failures.jsonl")
 
 
 def audit(
@@ -161,9 +157,7 @@ def audit(
     summary = stage.run(recipe, out)
     typer.echo(f"{summary['audited']} of {summary['rows']} rows audited, calibration {summary['calibration']}")
     typer.echo(stage.render(summary))
-    if summary["failed"]:
-        typer.echo(f"{summary['failed']} rows failed; reasons in {out / 'failures.jsonl'}", err=True)
-        raise typer.Exit(1)
+    fail_for(summary["failed"], "rows", out / "failures.jsonl")
 
 
 def calibrate(

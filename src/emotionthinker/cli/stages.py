@@ -57,3 +57,10 @@ def run_stage(
     result = stage.run(settings, out)
     typer.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str))
     return result
+
+
+def fail_for(rows: int, what: str, side: Path) -> None:
+    """Exit status 1 when rows failed, with the number and the file that has their reasons."""
+    if rows:
+        typer.echo(f"{rows} {what} failed; reasons in {side}", err=True)
+        raise typer.Exit(1)
