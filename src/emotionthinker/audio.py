@@ -108,6 +108,15 @@ def check(samples: npt.ArrayLike, sample_rate: int = SAMPLE_RATE, *, max_seconds
     return _resample(iter([mono]), int(sample_rate), "array")
 
 
+def resampled(samples: Samples, sample_rate: int, target: int = SAMPLE_RATE) -> Samples:
+    """Mono float32 samples [n] at `target` Hz; the same array where they have that rate or are none."""
+    if sample_rate == target or not len(samples):
+        return samples
+    import soxr
+
+    return np.asarray(soxr.resample(samples, sample_rate, target), np.float32)
+
+
 def _name(source: Source) -> str:
     return os.fspath(source) if isinstance(source, (str, os.PathLike)) else str(getattr(source, "name", "stream"))
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker.audio import resampled
 from emotionthinker.prosody.f0 import FLOOR_HZ, HOP_S, Floats, PitchTrack, Samples, anchored, over_clip, sounding
 
 Singles = npt.NDArray[np.float32]
@@ -71,11 +72,7 @@ def track(samples: Samples, sample_rate: int) -> PitchTrack:
     if not peak:
         return over_clip(np.zeros(0), 0.0, clip_s)
     sound = np.asarray(samples[first:end] / np.float32(peak), np.float32)
-    if sample_rate != _RATE:
-        import soxr
-
-        sound = soxr.resample(sound, sample_rate, _RATE)
-    found = candidates(sound)
+    found = candidates(resampled(sound, sample_rate, _RATE))
     f0, strength = _path(found, np.zeros_like(found.octaves))
     if (f0 > 0).any():
         middle = float(np.median(np.log2(f0[f0 > 0])))

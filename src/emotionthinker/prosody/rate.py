@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker.audio import resampled
 from emotionthinker.prosody import words as wording
-from emotionthinker.prosody.activity import FRAME_S, SILENT_PEAK, Mask, frame_power, runs
+from emotionthinker.prosody.activity import FRAME_S, Mask, frame_power, runs
+from emotionthinker.prosody.f0 import sounding
 from emotionthinker.prosody.words import SpokenWord
 from emotionthinker.records import Rate
 
@@ -177,7 +179,11 @@ def align(samples: Samples, sample_rate: int, said: list[SpokenWord], speech: Ma
     if not said or len(samples) > MAX_ALIGNED_S * sample_rate:
         return None
     speech_s = float(_without_short_gaps(speech).sum()) * FRAME_S
-    sound, start_s = _sounding(samples, sample_rate)
+    # Silence further out would move the aligner's own estimates of level and noise, and with them the words.
+    first, end, peak = sounding(samples)
+    if not peak:
+        return None
+    sound, start_s = samples[first:end], first / sample_rate
     best: Alignment | None = None
     for wide, noise in _ATTEMPTS:
         decoder = _decoder(os.getpid(), wide)
@@ -206,24 +212,9 @@ def _known_to(decoder: Any, word: str) -> str:
     return word
 
 
-def _sounding(samples: Samples, sample_rate: int) -> tuple[Samples, float]:
-    """The samples from the first sound to the last, without digital silence around, and where they start (s).
-
-    That silence would move the aligner's own estimates of level and noise, and with them the words.
-    """
-    level = np.abs(samples)
-    sound = np.flatnonzero(level > SILENT_PEAK * level.max(initial=0.0))
-    if not len(sound):
-        return samples, 0.0
-    return samples[sound[0] : sound[-1] + 1], sound[0] / sample_rate
-
-
 def _pcm(samples: Samples, sample_rate: int, attempt: int) -> bytes:
     """16-bit sound at half scale with silence around it and a little noise: the model starts and ends in silence."""
-    if sample_rate != _ALIGNER_RATE:
-        import soxr
-
-        samples = np.asarray(soxr.resample(samples, sample_rate, _ALIGNER_RATE), np.float32)
+    samples = resampled(samples, sample_rate, _ALIGNER_RATE)
     peak = float(np.abs(samples).max())
     padded = np.pad(samples / max(peak, 1e-6) * 16_000.0, round(_PAD_S * _ALIGNER_RATE))
     noise = np.random.default_rng(attempt).normal(0.0, _NOISE_AMPLITUDE * (1 + attempt), len(padded))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker.audio import resampled
 from emotionthinker.prosody import pitch
 from emotionthinker.prosody.activity import FRAME_S, Mask
 from emotionthinker.records import Speaker
@@ -137,11 +138,7 @@ def _mel_bank(bins: int, sample_rate: int) -> Floats:
 
 def _formants(samples: Samples, sample_rate: int, centres_s: Floats) -> Floats:
     """Median frequencies of the first four resonances (Hz) by linear prediction at 10 kHz, [4]."""
-    import soxr
-
-    frames = _frames(
-        np.asarray(soxr.resample(samples, sample_rate, _FORMANT_RATE), np.float32), _FORMANT_RATE, centres_s
-    )
+    frames = _frames(resampled(samples, sample_rate, _FORMANT_RATE), _FORMANT_RATE, centres_s)
     spectrum = np.abs(np.fft.rfft(frames, 1024)) ** 2
     auto = np.fft.irfft(spectrum)[:, : _LPC_ORDER + 1]
     auto[:, 0] *= 1.0 + 1e-6

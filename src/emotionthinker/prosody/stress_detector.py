@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker.audio import resampled
 from emotionthinker.errors import RecipeError
 from emotionthinker.prosody import faster, transcript
 from emotionthinker.prosody.heard import Heard
@@ -133,10 +134,7 @@ def stress_words(
     """
     from emotionthinker.models.whistress import words_of
 
-    if sample_rate != _RATE:
-        import soxr
-
-        samples = np.asarray(soxr.resample(samples, sample_rate, _RATE), np.float32)
+    samples = resampled(samples, sample_rate, _RATE)
     names = [span.text for span in spans]
     words = detector.tokenise(words_of(text if text is not None else " ".join(names), names))
     room = detector.max_tokens - len(detector.prefix(language))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from emotionthinker.audio import resampled
 from emotionthinker.prosody.f0 import CEILING_HZ, FLOOR_HZ, PitchTrack, Samples, anchored, over_clip, sounding
 
 _HOP = 256
@@ -21,10 +22,7 @@ _CONTEXT = 12 * _HOP
 
 def track(samples: Samples, sample_rate: int) -> PitchTrack:
     """F0 of mono samples [n] every 16 ms."""
-    if sample_rate != _RATE and len(samples):
-        import soxr
-
-        samples = np.asarray(soxr.resample(samples, sample_rate, _RATE), np.float32)
+    samples = resampled(samples, sample_rate, _RATE)
     # The network is not quite free of gain nor of the phase of its frames.
     first, end, peak = sounding(samples)
     if not peak:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker.audio import resampled
 from emotionthinker.errors import WeightsError
 from emotionthinker.prosody import faster, word_times
 from emotionthinker.prosody.activity import Mask, segments
@@ -72,7 +73,7 @@ def measure(
         return Transcript(reason="silent")
     try:
         if listen is not None and len(samples) <= WINDOW_S * sample_rate:
-            parts = [(0.0, listen(_resampled(samples, sample_rate), language))]
+            parts = [(0.0, listen(resampled(samples, sample_rate, _RATE), language))]
         else:
             parts = [
                 (start_s, part)
@@ -93,7 +94,7 @@ def measure(
 def _hear(samples: Samples, sample_rate: int, language: str | None, named: str) -> list[Heard]:
     """What faster-whisper's model `named` hears in a piece, or the embedded recogniser where none is named."""
     if named:
-        return faster.hear(_resampled(samples, sample_rate), language, named)
+        return faster.hear(resampled(samples, sample_rate, _RATE), language, named)
     return [recognise(samples, sample_rate, language)]
 
 
@@ -135,7 +136,7 @@ def recognise(
     `window_s` is the stretch the encoder sees; by default 15 s where the sound fits, 30 s where it does not or
     the short window leaves doubt. Raises `WeightsError` without the packages, `ImportError` without torch.
     """
-    samples = _resampled(samples, sample_rate)
+    samples = resampled(samples, sample_rate, _RATE)
     if window_s is not None:
         return _listen(samples, language, window_s)
     if len(samples) / _RATE + PAD_S <= SHORT_WINDOW_S:
@@ -154,16 +155,7 @@ def listen(
     embedded one. Raises `WeightsError` without its packages, `ImportError` without torch.
     """
     model, processor = whisper or recogniser()
-    return _window(model, processor, _resampled(samples, sample_rate), language, WINDOW_S)
-
-
-def _resampled(samples: Samples, sample_rate: int) -> Samples:
-    """The samples at 16 kHz."""
-    if sample_rate == _RATE:
-        return samples
-    import soxr
-
-    return np.asarray(soxr.resample(samples, sample_rate, _RATE), np.float32)
+    return _window(model, processor, resampled(samples, sample_rate, _RATE), language, WINDOW_S)
 
 
 def _listen(samples: Samples, language: str | None, window_s: float) -> Heard:
