@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from emotionthinker.records import Energy, Intonation, Pitch, Prosody, Rate, Rating, Utterance
+from emotionthinker.records import Energy, Intonation, Pitch, Prosody, Rate, Utterance
 from emotionthinker.training.scoring import claims_reward, rated, think_of
 
 PROSODY = Prosody(
@@ -65,19 +65,9 @@ class Strict:
     def __init__(self) -> None:
         self.seen: list[tuple[str, str]] = []
 
-    def rate(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[Rating | None]:
+    def expect(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[list[float] | None]:
         self.seen += [(u.id, t) for u, t in zip(utterances, thinks, strict=True)]
-        return [
-            None
-            if "mumble" in think
-            else Rating(
-                factual_alignment=5,
-                interpretative_quality=4,
-                caption_completeness=3,
-                fluency_and_structural_clarity=2,
-            )
-            for think in thinks
-        ]
+        return [None if "mumble" in think else [5.0, 4.0, 3.0, 2.0] for think in thinks]
 
 
 def test_only_reasonings_are_rated_and_places_are_kept() -> None:

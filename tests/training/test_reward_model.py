@@ -9,11 +9,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from emotionthinker import audio
 from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
 from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl, write_jsonl
+from emotionthinker.rewards import reasoning_reward
 from emotionthinker.training.examples import Example
 from emotionthinker.training.reward_model import (
     SYSTEM,
@@ -21,6 +23,8 @@ from emotionthinker.training.reward_model import (
     RewardModelRecipe,
     agreement,
     digits_only,
+    expected,
+    most_likely,
     rating_json,
     rating_question,
     read_rating,
@@ -94,14 +98,35 @@ def test_only_digits_weigh() -> None:
     assert weigh(example, 0, 3) == 0.1
 
 
-def test_agreement_counts() -> None:
-    def row(gold: int, rated: int) -> dict[str, Any]:
-        return {"gold": dict.fromkeys(CRITERIA, gold), "rated": dict.fromkeys(CRITERIA, rated)}
+def test_the_expected_rating_moves_where_the_most_likely_one_stays() -> None:
+    sure = np.tile([0.0, 0.0, 0.0, 0.0, 1.0], (4, 1))
+    torn = np.tile([0.3, 0.0, 0.0, 0.3, 0.4], (4, 1))
+    assert most_likely(sure) == most_likely(torn)
+    assert expected(sure) == [5.0] * 4
+    np.testing.assert_allclose(expected(torn), 0.3 + 4 * 0.3 + 5 * 0.4)
 
-    metrics = agreement([row(1, 1), row(2, 3), row(5, 5), row(4, 4)])
+
+@given(arrays(np.float64, (4, 5), elements=st.floats(1e-6, 1)))
+def test_expected_ratings_are_ratings(weights: np.ndarray) -> None:
+    assert 0.2 <= reasoning_reward(expected(weights / weights.sum(1, keepdims=True))) <= 1
+
+
+def test_agreement_counts() -> None:
+    def row(gold: int, rated: int, mean: float) -> dict[str, Any]:
+        values = {"gold": gold, "rated": rated, "expected": mean}
+        return {kind: dict.fromkeys(CRITERIA, value) for kind, value in values.items()}
+
+    metrics = agreement([row(1, 1, 1.5), row(2, 3, 2.5), row(5, 5, 4.0), row(4, 4, 3.0)])
     assert metrics["count"] == 4
-    assert metrics["factual_alignment"] == {"exact": 0.75, "mae": 0.25, "spearman": 1.0}
-    assert agreement([row(3, 3)])["factual_alignment"]["spearman"] is None
+    assert metrics["factual_alignment"] == {
+        "exact": 0.75,
+        "mae": 0.25,
+        "mae_expected": 0.75,
+        "mae_constant": 1.5,
+        "spearman": 1.0,
+    }
+    assert metrics["reward"] == {"mae": 0.15, "spearman": 1.0}
+    assert agreement([row(3, 3, 3.0)])["factual_alignment"]["spearman"] is None
 
 
 def test_training_learns_ratings_and_measures_them_on_other_speakers(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emotionthinker.cli.stages import fail_for
+from emotionthinker.cli.stages import Workers, fail_for
 from emotionthinker.corpora import registry
 
 
@@ -54,7 +54,7 @@ def doctor(
     min_seconds: Annotated[float, typer.Option(help="Shorter clips are told.", min=0)] = 0.3,
     silent_dbfs: Annotated[float, typer.Option(help="Clips whose loudest 50 ms lie below are told.")] = -60.0,
     clipped_share: Annotated[float, typer.Option(help="Share of samples flat at full scale.", min=0, max=1)] = 0.001,
-    workers: Annotated[int, typer.Option(help="Processes; 0 takes every core.", min=0)] = 0,
+    workers: Workers = 0,
 ) -> None:
     """Decode every file and tell what is broken, silent, clipped, too long, doubled, without words or known to be bad.
 

@@ -8,22 +8,27 @@ from typing import Annotated
 
 import typer
 
-from emotionthinker.cli.stages import Out, Overrides, RecipeFile, Restart, fail_for, run_stage
+from emotionthinker.cli.stages import Out, Overrides, RecipeFile, Restart, Workers, fail_for, run_stage
+
+Sources = Annotated[list[Path], typer.Argument(help="Sound files, folders, or manifests (JSONL, CSV, Parquet).")]
+Language = Annotated[str, typer.Option(help="Language of clips that name none.")]
+Transcribe = Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")]
+MaxSeconds = Annotated[float, typer.Option(help="Longer files are refused.", min=1)]
 
 
 def annotate(
-    source: Annotated[list[Path], typer.Argument(help="Sound files, folders, or manifests (JSONL, CSV, Parquet).")],
+    source: Sources,
     out: Out,
     calibration: Annotated[
         str, typer.Option(help="Cuts of the levels: `reference`, a thresholds.json, or `fit` from these clips.")
     ] = "reference",
-    workers: Annotated[int, typer.Option(help="Processes; 0 takes every core.", min=0)] = 0,
-    language: Annotated[str, typer.Option(help="Language of clips that name none.")] = "en",
-    transcribe: Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")] = True,
+    workers: Workers = 0,
+    language: Language = "en",
+    transcribe: Transcribe = True,
     recogniser: Annotated[
         str, typer.Option(help="`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER` (extra `asr`).")
     ] = "whisper-base",
-    max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 3600,
+    max_seconds: MaxSeconds = 3600,
     engine: Annotated[str, typer.Option(help="`pool`: processes of this machine; `ray`: Ray Data.")] = "pool",
     ray_address: Annotated[
         str | None, typer.Option(help="A running Ray cluster, such as `auto`; without it Ray starts here.")
@@ -76,7 +81,7 @@ def annotate(
 
 
 def augment(
-    source: Annotated[list[Path], typer.Argument(help="Sound files, folders, or manifests (JSONL, CSV, Parquet).")],
+    source: Sources,
     out: Out,
     pitch: Annotated[
         list[float] | None, typer.Option(help="Semitones, -12 to 12; may be given again.", min=-12, max=12)
@@ -88,9 +93,9 @@ def augment(
     headroom: Annotated[
         float, typer.Option(help="Decibels by which clips are made softer first, so that variants fit.", min=0, max=40)
     ] = 0,
-    workers: Annotated[int, typer.Option(help="Processes; 0 takes every core.", min=0)] = 0,
-    language: Annotated[str, typer.Option(help="Language of clips that name none.")] = "en",
-    max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 60,
+    workers: Workers = 0,
+    language: Language = "en",
+    max_seconds: MaxSeconds = 60,
 ) -> None:
     """Versions of clips that differ in pitch, speed or energy alone, each measured again (section 3.2).
 
@@ -131,10 +136,10 @@ def audit(
     calibration: Annotated[
         str, typer.Option(help="Cuts of the levels: `reference`, a thresholds.json, or `fit` from the audited clips.")
     ] = "reference",
-    workers: Annotated[int, typer.Option(help="Processes; 0 takes every core.", min=0)] = 0,
-    language: Annotated[str, typer.Option(help="Language of rows that name none.")] = "en",
-    transcribe: Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")] = True,
-    max_seconds: Annotated[float, typer.Option(help="Longer files are refused.", min=1)] = 3600,
+    workers: Workers = 0,
+    language: Language = "en",
+    transcribe: Transcribe = True,
+    max_seconds: MaxSeconds = 3600,
 ) -> None:
     """Measure a published annotation set again from its sound and list where the two disagree, field by field.
 

@@ -19,6 +19,7 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", "-s", help="Override a field: `--set steps=10 --set lora.rank=8`.")
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Empty the folder first instead of going on.")]
+Workers = Annotated[int, typer.Option(help="Processes; 0 takes every core.", min=0)]
 
 
 def empty(out: Path, recipe: Path) -> None:

@@ -23,6 +23,7 @@ from emotionthinker.models.loading import load_thinker
 from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
 from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl, transcript_of
+from emotionthinker.rewards import reasoning_reward
 from emotionthinker.runs import JsonlStore, Run, model_files, write_json
 from emotionthinker.training.collate import Weigh, to_device
 from emotionthinker.training.examples import Example, Source
@@ -93,13 +94,11 @@ class RewardModel:
 
     def rate(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[Rating | None]:
         """The most likely rating of each reasoning; `None` where the utterance has no audio."""
-        probabilities = self.distributions(utterances, thinks)
-        return [
-            None
-            if rows is None
-            else Rating(**dict(zip(CRITERIA, (int(row.argmax()) + 1 for row in rows), strict=True)))
-            for rows in probabilities
-        ]
+        return [None if rows is None else most_likely(rows) for rows in self.distributions(utterances, thinks)]
+
+    def expect(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[list[float] | None]:
+        """The expected rating by each criterion, 1..5, in the order of `CRITERIA`; `None` as in `rate`."""
+        return [None if rows is None else expected(rows) for rows in self.distributions(utterances, thinks)]
 
     @torch.no_grad()
     def distributions(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[np.ndarray | None]:
@@ -137,6 +136,17 @@ class RewardModel:
             probabilities.append(logits.float().softmax(-1).cpu())
             chosen = torch.tensor(self._digits, device=device)[logits.argmax(-1)]
         return torch.stack(probabilities, 1).numpy()
+
+
+def most_likely(probabilities: np.ndarray) -> Rating:
+    """The rating with the highest probability by each criterion, of probabilities [4, 5]."""
+    return Rating(**dict(zip(CRITERIA, (int(row.argmax()) + 1 for row in probabilities), strict=True)))
+
+
+def expected(probabilities: np.ndarray) -> list[float]:
+    """The mean rating by each criterion, 1..5, of probabilities [4, 5]."""
+    means = probabilities @ np.arange(1, 6) / probabilities.sum(1)
+    return [float(mean) for mean in means.clip(1, 5)]
 
 
 def _one_token(tokenizer: Any, text: str) -> int:
@@ -222,25 +232,42 @@ def _rate_all(model: RewardModel, tuples: Sequence[Utterance], path: Path) -> li
         todo = [u for u in tuples if u.id not in store]
         for start in track(range(0, len(todo), model.batch_size), description="rating held-out reasonings"):
             batch = todo[start : start + model.batch_size]
-            for utterance, rating in zip(batch, model.rate(batch, [u.extra["think"] for u in batch]), strict=True):
-                assert rating is not None
+            found = model.distributions(batch, [u.extra["think"] for u in batch])
+            for utterance, rows in zip(batch, found, strict=True):
+                assert rows is not None
                 assert utterance.rating is not None
-                store.append({"id": utterance.id, "gold": utterance.rating.model_dump(), "rated": rating.model_dump()})
+                means = dict(zip(CRITERIA, (round(mean, 4) for mean in expected(rows)), strict=True))
+                rated = {"rated": most_likely(rows).model_dump(), "expected": means}
+                store.append({"id": utterance.id, "gold": utterance.rating.model_dump(), **rated})
         return list(store.rows())
 
 
 def agreement(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Per criterion: exact agreement, mean absolute error, Spearman correlation (`None` where one side is constant)."""
-    from scipy.stats import spearmanr
+    """How ratings agree with the known ones, by criterion and (`reward`) as R_t with equal weights.
 
+    `exact`, `mae`: the most likely rating; `mae_expected`, `spearman`: the expected one, which is what GRPO is
+    rewarded by. `spearman` is `None` where one side is constant; `mae_constant` is what the best constant would reach.
+    """
     metrics: dict[str, Any] = {"count": len(rows)}
     for name in CRITERIA:
         gold = np.array([row["gold"][name] for row in rows])
         rated = np.array([row["rated"][name] for row in rows])
-        constant = len(set(gold.tolist())) < 2 or len(set(rated.tolist())) < 2
+        means = np.array([row["expected"][name] for row in rows])
         metrics[name] = {
             "exact": round(float((gold == rated).mean()), 4),
             "mae": round(float(np.abs(gold - rated).mean()), 4),
-            "spearman": None if constant else round(float(spearmanr(gold, rated).statistic), 4),
+            "mae_expected": round(float(np.abs(gold - means).mean()), 4),
+            "mae_constant": round(float(np.abs(gold - np.median(gold)).mean()), 4),
+            "spearman": _spearman(gold, means),
         }
+    total = [np.array([reasoning_reward(row[kind]) for row in rows]) for kind in ("gold", "expected")]
+    metrics["reward"] = {"mae": round(float(np.abs(total[0] - total[1]).mean()), 4), "spearman": _spearman(*total)}
     return metrics
+
+
+def _spearman(gold: np.ndarray, rated: np.ndarray) -> float | None:
+    from scipy.stats import spearmanr
+
+    if len(np.unique(gold)) < 2 or len(np.unique(rated)) < 2:
+        return None
+    return round(float(spearmanr(gold, rated).statistic), 4)

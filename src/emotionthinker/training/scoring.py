@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from emotionthinker.records import Rating, Utterance
+from emotionthinker.records import Utterance
 from emotionthinker.rewards import reasoning_reward
 
 ReasoningReward = Callable[[Sequence[Utterance], Sequence[str]], list[float | None]]
@@ -16,8 +16,8 @@ ReasoningReward = Callable[[Sequence[Utterance], Sequence[str]], list[float | No
 class Scorer(Protocol):
     """A reward model: rates reasoning texts against the utterances they explain."""
 
-    def rate(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[Rating | None]:
-        """One rating a text, `None` where the model gave none."""
+    def expect(self, utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[list[float] | None]:
+        """Four expected ratings (1..5, in the order of `records.CRITERIA`) a text, `None` where it gave none."""
         ...
 
 
@@ -34,10 +34,10 @@ def think_of(completion: str) -> str | None:
 
 
 def rated(scorer: Scorer, weights: Sequence[float] | None = None) -> ReasoningReward:
-    """R_t from a reward model: its four ratings, normalised and weighted (section 3.3.2, first equation)."""
+    """R_t from a reward model: its four expected ratings, normalised and weighted (section 3.3.2, first equation)."""
 
     def reward(utterances: Sequence[Utterance], thinks: Sequence[str]) -> list[float | None]:
-        ratings = scorer.rate(utterances, thinks)
+        ratings = scorer.expect(utterances, thinks)
         return [None if rating is None else reasoning_reward(rating, weights) for rating in ratings]
 
     return _where_reasoned(reward)
