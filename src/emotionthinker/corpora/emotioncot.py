@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from emotionthinker.corpora.base import Corpus, Item, bad, clip, sounds
+from emotionthinker.corpora.base import Corpus, Item, bad, clip
+from emotionthinker.corpora.places import Places
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.records import Trace
 
@@ -27,7 +28,7 @@ _DATASETS = ("iemocap", "meld", "expresso", "ears", "msp_podcast")
 def read(root: Path) -> Iterator[Item]:
     """Sound is looked for below `root`, by the longest end of its path: put or link the five corpora there."""
     sheets = sorted(path for kind in ("*.jsonl", "*.json", "*.parquet") for path in root.rglob(kind))
-    places = _Places(root)
+    places = Places(root)
     for sheet in sheets:
         for where, row in _rows(sheet):
             if isinstance(row, str):
@@ -36,7 +37,7 @@ def read(root: Path) -> Iterator[Item]:
                 yield _item(row, where, places)
 
 
-def _item(row: dict[str, Any], where: str, places: _Places) -> Item:
+def _item(row: dict[str, Any], where: str, places: Places) -> Item:
     audio, label, think = (_first(row, key) for key in ("audio", "emotion", "think"))
     if not audio or not label or not think:
         return bad("bad_row", where, f"{where}: expected audio_path, emotion and cot_analysis; got {sorted(row)}")
@@ -59,34 +60,6 @@ def _item(row: dict[str, Any], where: str, places: _Places) -> Item:
     )
     answer = utterance.emotion or str(label)
     return utterance.model_copy(update={"trace": Trace(think=str(think), answer=answer, writer="EmotionCoT")})
-
-
-class _Places:
-    """Sound files below a root, found by as much of the end of a path as is unlike any other."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.names: dict[str, list[Path]] = {}
-        for path in sounds(root):
-            self.names.setdefault(path.stem, []).append(path)
-
-    def find(self, written: str) -> Path | None:
-        wanted = PurePosixPath(written.replace("\\", "/")).with_suffix("").parts
-        best: list[tuple[int, Path]] = sorted(
-            ((_common_end(wanted, path.with_suffix("").parts), path) for path in self.names.get(wanted[-1], [])),
-            key=lambda pair: -pair[0],
-        )
-        unclear = len(best) > 1 and best[0][0] == best[1][0]
-        return best[0][1] if best and not unclear else None
-
-
-def _common_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    count = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
 
 
 def _first(row: dict[str, Any], key: str) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS, MANIFESTS, BadRow, rows
+from emotionthinker.corpora.places import Places
 from emotionthinker.errors import RecordError
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -59,22 +60,23 @@ class Published(NamedTuple):
 def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
     """The rows of an annotation set (JSONL, CSV, TSV, Parquet); sound files lie in `folder`.
 
-    A published path that does not lie below `folder` is looked for there by its end, longest first. A row without
-    sound, or without one of `FIELDS`, comes as `BadRow`. Raises `RecordError` for a file of no known kind.
+    A published path that does not lie below `folder` is looked for there by its end (`Places`). A row without sound,
+    or without one of `FIELDS`, comes as `BadRow`. Raises `RecordError` for a file of no known kind.
     """
     if path.suffix.lower() not in MANIFESTS or not path.is_file():
         raise RecordError(f"{path}: not an annotation set; expected a file, one of {' '.join(sorted(MANIFESTS))}")
+    places = Places(folder)
     for number, row in rows(path):
         where = f"{path.name}:{number}"
         try:
             if isinstance(row, RecordError):
                 raise row
-            yield _published(row, folder, where)
+            yield _published(row, places, where)
         except RecordError as error:
             yield BadRow(where, error)
 
 
-def _published(row: dict[str, Any], folder: Path, where: str) -> Published:
+def _published(row: dict[str, Any], places: Places, where: str) -> Published:
     named = {ours: next((row[n] for n in names if _given(row.get(n))), None) for ours, names in ALIASES.items()}
     if named["audio"] is None:
         raise RecordError(f"{where}: no sound file named; expected one of the fields {', '.join(ALIASES['audio'])}")
@@ -86,7 +88,7 @@ def _published(row: dict[str, Any], folder: Path, where: str) -> Published:
     audio = str(named["audio"])
     clip = {
         "id": str(named["id"] or Path(audio).with_suffix("").as_posix()),
-        "audio_path": str(_find(audio, folder)),
+        "audio_path": str((places.find(audio) or places.root / audio.lstrip("/")).resolve()),
         "transcription": named["text"],
         "emotion": named["emotion"],
         **{name: row[name] for name in _CARRIED if _given(row.get(name))},
@@ -124,14 +126,6 @@ def _says(row: dict[str, Any]) -> dict[str, Value]:
 def _at(record: dict[str, Any], group: str) -> dict[str, Any]:
     found = record.get(group)
     return found if isinstance(found, dict) else {}
-
-
-def _find(audio: str, folder: Path) -> Path:
-    """The file below `folder` with the longest end of the published path; `folder`/path when there is none."""
-    parts = Path(audio.replace("\\", "/")).parts
-    parts = parts[1:] if Path(audio).is_absolute() else parts
-    ends = (folder.joinpath(*parts[first:]) for first in range(len(parts)))
-    return next((end for end in ends if end.is_file()), folder.joinpath(*parts)).resolve()
 
 
 def _words(value: Any) -> list[str]:
