@@ -1,6 +1,10 @@
-"""Acoustic prominence against the lexical stress of known English sentences, within each utterance.
+"""Acoustic prominence against what is expected, or what people marked, within each utterance.
 
     python benchmarks/stress.py FOLDER [--clips 300]
+    python benchmarks/stress.py --labels accents.jsonl
+
+LABELS are people's: lines of path, spans ([start_s, end_s] each), human (a number a span) and, where only a part of
+the file is meant, start_s and end_s from which the spans count (`accents.py` writes such a file).
 
 FOLDER holds `manifest.jsonl` with path, dataset, speaker and transcript of CREMA-D and RAVDESS clips. Each syllable has
 an expected level (0 unstressed or a function word, 1 secondary, 2 the stressed syllable of a content word), written
@@ -80,14 +84,18 @@ def fitted(clips: list[dict]) -> np.ndarray:
     return weights / weights.sum()
 
 
+def _rows() -> list[tuple[str, np.ndarray]]:
+    """Each cue alone, and the package's weights."""
+    rows = [(field, np.eye(len(stress.Cues._fields))[i]) for i, field in enumerate(stress.Cues._fields)]
+    return [*rows, ("EQUAL", np.array(stress.EQUAL)), ("BY_LENGTH (default)", np.array(stress.BY_LENGTH))]
+
+
 def report(name: str, clips: list[dict]) -> None:
     """Mean correlations within the clips: of every cue, and of weights fitted on the other half of the speakers."""
     speakers = sorted({c["speaker"] for c in clips})
     halves = [[c for c in clips if (speakers.index(c["speaker"]) % 2) == half] for half in (0, 1)]
     print(f"\n{name}: {len(clips)} clips, {len(speakers)} speakers")
-    rows = [(field, np.eye(len(stress.Cues._fields))[i]) for i, field in enumerate(stress.Cues._fields)]
-    rows += [("EQUAL", np.array(stress.EQUAL)), ("BY_LENGTH (default)", np.array(stress.BY_LENGTH))]
-    for label, weights in rows:
+    for label, weights in _rows():
         print(f"{label:26} {np.mean([correlation(weights @ c['cues'], c['levels']) for c in clips]):6.3f}")
     for half in (0, 1):
         weights = fitted(halves[1 - half])
@@ -97,11 +105,38 @@ def report(name: str, clips: list[dict]) -> None:
         print(f"half {half}: fitted on the other {found['fitted']:.3f} ({shown}), BY_LENGTH {found['BY_LENGTH']:.3f}")
 
 
+def labelled(path: Path) -> None:
+    """Mean correlations with people's labels; stretches of fewer than five spans, or all alike, say nothing."""
+    found: dict[str, list[float]] = {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    rows = [row for row in rows if len(row["human"]) >= 5 and len(set(row["human"])) > 1]
+    for row in rows:
+        samples, sample_rate = audio.load(row["path"])
+        first, last = row.get("start_s", 0.0), row.get("end_s", len(samples) / sample_rate)
+        samples = samples[round(first * sample_rate) : round(last * sample_rate)]
+        spans = [(start, end) for start, end in row["spans"]]
+        alone = cues(samples, sample_rate, spans)
+        human = np.array(row["human"])
+        for label, weights in _rows():
+            found.setdefault(label, []).append(correlation(weights @ alone, human))
+    print(f"{path}: {len(rows)} stretches, {sum(len(row['human']) for row in rows)} spans")
+    rng = np.random.default_rng(0)
+    for label, values in found.items():
+        low, high = np.percentile(rng.choice(values, (2000, len(values))).mean(1), (2.5, 97.5))
+        print(f"{label:26} {np.mean(values):6.3f} [{low:.3f}, {high:.3f}]")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--labels", type=Path, help="JSONL of people's labels")
     parser.add_argument("--clips", type=int, default=300, help="clips drawn of each corpus")
     options = parser.parse_args()
+    if (options.folder is None) == (options.labels is None):
+        parser.error("expected either FOLDER or --labels")
+    if options.labels:
+        labelled(options.labels)
+        return
     rows = [json.loads(line) for line in (options.folder / "manifest.jsonl").read_text().splitlines() if line]
     for corpus in ("crema_d", "ravdess"):
         known = [row for row in rows if row["dataset"] == corpus and row.get("transcript") in SENTENCES]

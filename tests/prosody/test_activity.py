@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emotionthinker.prosody import activity
@@ -40,6 +41,16 @@ def test_one_value_per_10_ms_frame_begun() -> None:
     assert len(activity.speech_mask(np.zeros(RATE + 1, np.float32), RATE)) == 101
     assert len(activity.speech_mask(np.zeros(44100, np.float32), 44100)) == 100
     assert len(activity.speech_mask(np.zeros(0, np.float32), RATE)) == 0
+
+
+@given(st.sampled_from([11025, 22050, 44100]), st.integers(0, 30000))
+@example(22050, 18302)
+@example(22050, 11246)
+def test_rates_that_10_ms_does_not_divide(rate: int, samples: int) -> None:
+    """The last frame may round to begin where the samples end; it is silent then."""
+    levels = activity.frame_levels(np.full(samples, 0.1, np.float32), rate)
+    assert len(levels) == math.ceil(samples / rate * 100 - 1e-9)
+    assert np.isfinite(levels).all()
 
 
 @pytest.mark.parametrize(("gap", "segments"), [(0.06, 1), (0.2, 2)])

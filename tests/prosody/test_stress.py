@@ -141,6 +141,16 @@ def test_length_outweighs_loudness_and_pitch_together() -> None:
     assert int(np.argmax(stress.prominence(samples, RATE, spans, weights=stress.EQUAL))) == 1
 
 
+def test_loudness_adds_up_where_the_sound_goes_on() -> None:
+    """Of spans equally long and equally loud at their peak, the one that stays loud stands out."""
+    samples, spans = tone_words([0.3] * 5, [180.0] * 5, [1.0] * 5)
+    fading = samples.copy()
+    for i in (0, 1, 3, 4):
+        start = round(spans[i][0] * RATE)
+        fading[start + round(0.1 * RATE) : start + round(0.3 * RATE)] *= 0.1
+    assert int(np.argmax(stress.prominence(fading, RATE, spans))) == 2
+
+
 def test_the_last_span_is_longer_without_being_prominent() -> None:
     samples, spans = tone_words([0.3, 0.36, 0.3, 0.37], [180.0] * 4, [1.0] * 4)
     assert int(np.argmax(stress.prominence(samples, RATE, spans))) == 1

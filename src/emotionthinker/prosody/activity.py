@@ -49,7 +49,9 @@ def frame_power(samples: npt.NDArray[np.float32], sample_rate: int, sections: Fl
     end = len(samples) - int(np.argmax(samples[::-1] != 0)) if len(samples) else 0
     for first in range(0, frames, _BLOCK_FRAMES):  # blocks keep an hour of sound from being held four times over
         last = min(first + _BLOCK_FRAMES, frames)
-        block = samples[edges[first] : edges[last]].astype(np.float64)
+        block = np.zeros(edges[last] - edges[first])  # the last frame may begin where the samples end
+        part = samples[edges[first] : edges[last]]
+        block[: len(part)] = part
         filtered, state = sosfilt(sections, block, zi=state)
         filtered[max(0, end - edges[first]) :] = 0.0
         starts = edges[first:last] - edges[first]

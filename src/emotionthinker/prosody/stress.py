@@ -1,10 +1,9 @@
 """Word and syllable prominence from the sound alone: what stands out in length, loudness and pitch.
 
 The acoustic stand-in for a trained detector: relative to the rest of the utterance, never to other clips. Two sets of
-weights. `BY_LENGTH`, the default of `prominence`, rests on length, then on effort (the level above 800 Hz), then on
-pitch, the order that studies of English and German find (Kochanski et al. 2005; Sluijter & van Heuven 1996; Tamburini
-2003). `EQUAL` is for words whose length is counted a phone: that cue is weaker, so none leads. Numbers in
-docs/decisions.md.
+weights. `BY_LENGTH`, the default of `prominence`, rests on length and on the loudness that effort adds up over it, then
+on pitch (Kochanski et al. 2005; Sluijter & van Heuven 1996; Tamburini 2003). `EQUAL` is for words whose length is
+counted a phone: that cue is weaker, so none leads. Numbers in docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -31,6 +30,8 @@ THRESHOLD = 0.8
 FUNCTION_DAMPING = 0.5
 FINAL_LENGTHENING = 1.3
 """Divides the length of the last span, which is drawn out whether stressed or not (Wightman et al. 1992)."""
+LOUDNESS_POWER = 0.3
+"""Loudness grows with this power of the intensity (Stevens 1955)."""
 EFFORT_HZ = (800.0, 4000.0)
 """The band that vocal effort lifts most; frication lies above it."""
 FUNCTION_WORDS = {
@@ -48,19 +49,20 @@ FUNCTION_WORDS = {
 
 
 class Cues(NamedTuple):
-    """A number for each cue of a span: log length, level and level in `EFFORT_HZ` (dB), highest F0 over the declining
-    baseline (st), rise of F0 within the span (st)."""
+    """A number for each cue of a span: log length, log of the loudness in `EFFORT_HZ` summed over it, level and level
+    in `EFFORT_HZ` (dB), highest F0 over the declining baseline (st), rise of F0 within the span (st)."""
 
     length: float
+    loudness: float
     level: float
     effort: float
     excursion: float
     rise: float
 
 
-BY_LENGTH = Cues(length=0.55, level=0.0, effort=0.25, excursion=0.05, rise=0.15)
-EQUAL = Cues(length=1 / 3, level=1 / 3, effort=0.0, excursion=1 / 3, rise=0.0)
-LEAST_SPREAD = Cues(length=0.2, level=2.0, effort=2.0, excursion=1.5, rise=1.5)
+BY_LENGTH = Cues(length=0.35, loudness=0.3, level=0.0, effort=0.1, excursion=0.15, rise=0.1)
+EQUAL = Cues(length=1 / 3, loudness=0.0, level=1 / 3, effort=0.0, excursion=1 / 3, rise=0.0)
+LEAST_SPREAD = Cues(length=0.2, loudness=0.2, level=2.0, effort=2.0, excursion=1.5, rise=1.5)
 """Spread between the spans below which differences are not blown up."""
 
 
@@ -83,10 +85,12 @@ def prominence(
     track = pitch.track(samples, sample_rate) if track is None else track
     levels = frame_levels(samples, sample_rate)
     f0 = pitch.at_frames(pitch.repair_octaves(track), len(levels))
+    effort = _effort(samples, sample_rate) if weights.loudness or weights.effort else levels
     measured: tuple[Callable[[], Floats], ...] = (
         lambda: _lengths(spans),
-        lambda: _loudness(spans, levels),
-        lambda: _loudness(spans, _effort(samples, sample_rate)),
+        lambda: _loudness(spans, effort),
+        lambda: _peaks(spans, levels),
+        lambda: _peaks(spans, effort),
         lambda: _excursions(spans, f0),
         lambda: _rises(spans, f0),
     )
@@ -141,9 +145,13 @@ def _z(values: Floats, least: float) -> Floats:
 
 def _lengths(spans: Sequence[Span]) -> Floats:
     """log length, a phone where phones are given: a short word's phones are no shorter for being few."""
-    lengths = [(s[1] - s[0]) / (s[2] if len(s) > 2 and s[2] else 1) for s in spans]
+    lengths = [(span[1] - span[0]) / _phones(span) for span in spans]
     lengths[-1] /= FINAL_LENGTHENING
     return np.asarray(np.log(np.maximum(lengths, 1e-3)))
+
+
+def _phones(span: Span) -> int:
+    return span[2] if len(span) > 2 and span[2] else 1
 
 
 def _excursions(spans: Sequence[Span], f0: Floats) -> Floats:
@@ -184,6 +192,13 @@ def _effort(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
 
 
 def _loudness(spans: Sequence[Span], levels: Floats) -> Floats:
+    """log of the loudness of each span's frames, added up, a phone where phones are given."""
+    loudness = 10 ** (levels / 10 * LOUDNESS_POWER)
+    sums = [loudness[_frames(span, len(levels))].sum() / _phones(span) for span in spans]
+    return np.log(np.maximum(sums, 1e-6))
+
+
+def _peaks(spans: Sequence[Span], levels: Floats) -> Floats:
     """p90 of the frame levels of each span, dB."""
     parts = [levels[_frames(span, len(levels))] for span in spans]
     return np.asarray([np.percentile(part, 90) if len(part) else np.nan for part in parts])
