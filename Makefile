@@ -9,6 +9,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 .PHONY: explain test lint clean
 
 explain: .venv/nano
+	@$(BIN)/python -c 'import sys; sys.version_info >= (3, 11) or sys.exit("models need Python 3.11 to 3.13 (transformers has none for 3.10): make clean; make PYTHON=python3.12 explain")'
 	@$(BIN)/emotionthinker explain "$(CLIP)" $(ARGS)
 
 test: .venv/dev lint
@@ -18,7 +19,8 @@ test: .venv/dev lint
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then $(BIN)/mypy; \
+	else echo "types are not checked on Python 3.10: the stubs of its numpy are others"; fi
 
 .venv/python:
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v < (3, 14) or sys.exit(f"Python 3.10 to 3.13 is needed, this is {sys.version}: make PYTHON=python3.12 ...")'

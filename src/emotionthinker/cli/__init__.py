@@ -9,6 +9,7 @@ import typer
 from emotionthinker import __version__
 from emotionthinker.cli import corpus, data, judge, listen, train
 from emotionthinker.cli.collector import forget_garbage
+from emotionthinker.cli.extras import advice
 from emotionthinker.errors import EmotionThinkerError
 
 app = typer.Typer(
@@ -49,11 +50,16 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 
 def main() -> None:
-    """Entry point: errors the package raises on purpose are one message and exit status 2, not a traceback."""
+    """Entry point: errors raised on purpose, and missing extras, are one message and exit status 2, no traceback."""
     try:
         app()
     except EmotionThinkerError as error:
         typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (way_out := advice(error)) is None:
+            raise
+        typer.echo(f"error: {way_out}", err=True)
         sys.exit(2)
     finally:
         forget_garbage()
