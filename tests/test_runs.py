@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.runs import JsonlStore, Run, sha256, write_json
+from emotionthinker.runs import JsonlStore, Run, put_in_place, sha256, write_json
 
 
 def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
@@ -116,3 +116,22 @@ def test_json_is_replaced_whole(tmp_path: Path) -> None:
     write_json(tmp_path / "deep" / "a.json", {"x": "é"})
     assert json.loads((tmp_path / "deep" / "a.json").read_text()) == {"x": "é"}
     assert not list((tmp_path / "deep").glob("*.part"))
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_what_is_put_in_place_is_whole_and_readable(folder: bool, tmp_path: Path) -> None:
+    part, place, other = tmp_path / "a.part", tmp_path / "a", tmp_path / "other"
+    other.touch()
+    inside = part / "deep" / "w" if folder else part
+    inside.parent.mkdir(parents=True, exist_ok=True)
+    inside.write_text("new")
+    inside.chmod(0o600)
+    if folder:
+        place.mkdir()
+        (place / "old").touch()
+    assert put_in_place(part, place) == place
+    written = place / "deep" / "w" if folder else place
+    assert written.read_text() == "new"
+    assert written.stat().st_mode == other.stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "other"]
+    assert not (place / "old").exists()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,6 +27,23 @@ def write_json(path: str | Path, value: Any) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
     part.replace(path)
+
+
+def put_in_place(part: Path, place: Path) -> Path:
+    """Give what was written beside it its place, so that it appears whole or not at all; returns `place`.
+
+    Files get the mode new files have here: safetensors makes them readable by their owner alone.
+    """
+    probe = part.with_name(part.name + ".mode")
+    probe.touch()
+    mode = probe.stat().st_mode & 0o777
+    probe.unlink()
+    for path in part.rglob("*") if part.is_dir() else [part]:
+        if path.is_file():
+            path.chmod(mode)
+    if place.is_dir():
+        shutil.rmtree(place)
+    return part.replace(place)
 
 
 def sha256(path: str | Path) -> str:

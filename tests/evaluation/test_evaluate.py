@@ -155,7 +155,7 @@ def test_a_retrained_model_of_the_same_name_is_another_model(tmp_path: Path) -> 
 
 
 def test_kill_9_keeps_every_answer(records: Path, tmp_path: Path, tiny_thinker: tuple[Any, Any]) -> None:
-    from emotionthinker.training.sft import save_thinker
+    from emotionthinker.models.loading import save_thinker
 
     save_thinker(*tiny_thinker, tmp_path / "model")
     asked = recipe(records, model=str(tmp_path / "model"), max_new_tokens=8, batch_size=2, probabilities=False)

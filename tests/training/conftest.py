@@ -72,7 +72,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, speech: Callable[..., np.nd
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_thinker: tuple[Any, Any]) -> Path:
     """The tiny thinker saved as a training stage saves it."""
-    from emotionthinker.training.sft import save_thinker
+    from emotionthinker.models.loading import save_thinker
 
     folder = tmp_path_factory.mktemp("tiny")
     save_thinker(*tiny_thinker, folder)

@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from emotionthinker.errors import WeightsError
+from emotionthinker.runs import put_in_place
 
 FORMAT = "emotionthinker-delta-1"
 
@@ -125,7 +126,7 @@ def compress(base: State, tuned: State, plan: Sequence[Rule], path: str | Path) 
     path = Path(path)
     partial = path.with_suffix(path.suffix + ".part")
     save_file(pieces, partial, metadata=metadata)
-    partial.replace(path)
+    put_in_place(partial, path)
     return Report(tuple(entries))
 
 

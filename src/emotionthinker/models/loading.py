@@ -28,6 +28,7 @@ from transformers.utils import logging as hf_logging
 from emotionthinker.errors import WeightsError
 from emotionthinker.models import delta, nano
 from emotionthinker.models.processor import AudioProcessor, load_processor
+from emotionthinker.runs import put_in_place
 
 SHIPPED = Path(__file__).parent / "shipped" / "nano.safetensors"
 """What training changed in the nano base; absent from a source tree before the first `reproduce nano`."""
@@ -226,8 +227,17 @@ def save_full_layout(
     processor.save_pretrained(part)
     # Released checkpoints keep the extractor's settings in a file of their own, and that is where vLLM looks.
     processor.feature_extractor.save_pretrained(part)
-    shutil.rmtree(folder, ignore_errors=True)
-    return part.replace(folder)
+    return put_in_place(part, folder)
+
+
+def save_thinker(thinker: Any, processor: AudioProcessor | None, folder: Path) -> Path:
+    """Write a thinker folder that `load_thinker` reads (with a processor); it appears whole or not at all."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    thinker.save_pretrained(part)
+    if processor is not None:
+        processor.save_pretrained(part)
+    return put_in_place(part, folder)
 
 
 def _released_name(name: str) -> str:

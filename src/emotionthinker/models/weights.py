@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from emotionthinker.errors import WeightsError
+from emotionthinker.runs import put_in_place
 
 COMMAND = "emotionthinker weights"
 
@@ -210,7 +211,7 @@ def built(target: Path) -> Iterator[Path | None]:
             return
         with scratch_folder(target.parent, target.name) as scratch:
             yield scratch
-            scratch.replace(target)
+            put_in_place(scratch, target)
 
 
 @contextmanager

@@ -114,7 +114,9 @@ def adapt(thinker: Any, recipe: GrpoRecipe, out: Path) -> LoraConfig | None:
     reference = out / "reference"
     if recipe.beta:
         if PartialState().is_main_process and not reference.exists():
-            _save_folder(thinker, reference)
+            from emotionthinker.models.loading import save_thinker
+
+            save_thinker(thinker, None, reference)
         PartialState().wait_for_everyone()
         thinker.config._name_or_path = str(reference)
     set_trainable(thinker, ("llm", "lm_head"))
@@ -217,21 +219,10 @@ def latest_completions(trainer: PTRTrainer) -> Table:
 
 def save(trainer: PTRTrainer, recipe: GrpoRecipe, processor: AudioProcessor, out: Path) -> None:
     """The adapter, and the thinker with the adapter merged into the weights it came with, in float32."""
-    from emotionthinker.models.loading import load_thinker
+    from emotionthinker.models.loading import load_thinker, save_thinker
 
     policy = trainer.accelerator.unwrap_model(trainer.model)
     if isinstance(policy, PeftModel):
         policy.save_pretrained(out / "adapter")
         policy = PeftModel.from_pretrained(load_thinker(recipe.model)[0], out / "adapter").merge_and_unload()
-    _save_folder(policy, out / "model", processor)
-
-
-def _save_folder(thinker: Any, folder: Path, processor: AudioProcessor | None = None) -> None:
-    """Write a model folder that exists whole or not at all."""
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    thinker.save_pretrained(part)
-    if processor is not None:
-        processor.save_pretrained(part)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.replace(folder)
+    save_thinker(policy, processor, out / "model")

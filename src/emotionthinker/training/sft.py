@@ -7,7 +7,6 @@ promise.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -153,7 +152,7 @@ def run(recipe: SftRecipe, out: Path) -> dict[str, Any]:
 
 def fit(recipe: SftRecipe, rows: Sequence[Example], weigh: Weigh, out: Path, state: Run) -> dict[str, Any]:
     """Train on `rows` in order and save `out/model`; the table of trainable parameters is printed and asserted."""
-    from emotionthinker.models.loading import load_thinker
+    from emotionthinker.models.loading import load_thinker, save_thinker
 
     torch.manual_seed(recipe.seed)
     thinker, processor = load_thinker(recipe.model)
@@ -165,20 +164,10 @@ def fit(recipe: SftRecipe, rows: Sequence[Example], weigh: Weigh, out: Path, sta
     collate = Collator(processor, weigh=weigh, mask_share=recipe.mask_share, seed=recipe.seed)
     metrics, trained = train(Supervised(thinker, processor.audio_token_id), rows, collate, recipe, out)
     if is_main_process():
-        save_thinker(*rebuilt(recipe, trained), out / "model")
+        thinker, processor = rebuilt(recipe, trained)
+        save_thinker(thinker.requires_grad_(False), processor, out / "model")
     wait_for_all()
     return dict(metrics)
-
-
-def save_thinker(thinker: Any, processor: AudioProcessor, folder: Path) -> None:
-    """A thinker folder that `load_thinker` reads; it appears whole or not at all."""
-    part = folder.with_name(folder.name + ".part")
-    thinker.requires_grad_(False)
-    thinker.save_pretrained(part)
-    processor.save_pretrained(part)
-    if folder.exists():
-        shutil.rmtree(folder)
-    part.replace(folder)
 
 
 def _counts(rows: Sequence[Example]) -> dict[str, int]:

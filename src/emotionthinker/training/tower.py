@@ -221,8 +221,7 @@ def draw(recipe: TowerRecipe, utterances: Sequence[Utterance]) -> list[Utterance
 
 def run(recipe: TowerRecipe, out: Path) -> dict[str, Any]:
     """Run the stage into `out` (`model/` is a thinker folder); resumes where it was stopped. Returns metrics."""
-    from emotionthinker.models.loading import load_thinker
-    from emotionthinker.training.sft import save_thinker
+    from emotionthinker.models.loading import load_thinker, save_thinker
 
     console = Console(stderr=True)
     state = Run(out, "tower", recipe.model_dump(mode="json"), [recipe.records, *model_files(recipe.model)])

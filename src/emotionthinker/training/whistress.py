@@ -26,7 +26,7 @@ from emotionthinker.folder_lock import is_main_process
 from emotionthinker.models import whistress
 from emotionthinker.models.whistress import IGNORED, WhiStress
 from emotionthinker.recipes import Recipe
-from emotionthinker.runs import Run, model_files, write_json
+from emotionthinker.runs import Run, model_files, put_in_place, write_json
 from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
 
 BEST, VALIDATION = "best.safetensors", "validation.json"
@@ -172,7 +172,7 @@ class _Validate(TrainerCallback):  # type: ignore[misc]
             part = self.out / (BEST + ".part")
             weights = self.model.heads.state_dict().items()
             save_file({name: value.detach().cpu().float().contiguous() for name, value in weights}, part)
-            part.replace(self.out / BEST)
+            put_in_place(part, self.out / BEST)
         write_json(self.out / VALIDATION, [*history, row])
 
 
