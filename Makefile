@@ -2,7 +2,7 @@
 #   make explain [CLIP=path] [ARGS="--report out.html"]   explain a clip with the embedded nano model
 #   make test                                             lint, types, the whole test suite
 PYTHON ?= python3
-CLIP   ?= examples/happy.flac
+CLIP   ?= examples/sad.flac
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
