@@ -76,9 +76,9 @@ def prominence(
 ) -> list[float]:
     """Prominence of each syllable or word: weighted sum of the z-scores of its cues over the utterance's spans.
 
-    `spans` are (start_s, end_s), or (start_s, end_s, phones) where length counts a phone. `track` spares a second pitch
-    pass. Zero mean over the spans; zero for fewer than two, or no sound. A cue that a span lacks (an unvoiced one's F0)
-    counts as average.
+    `spans` are (start_s, end_s), or (start_s, end_s, phones) where length and loudness count a phone. `track` spares a
+    second pitch pass. Zero mean over the spans; zero for fewer than two, or no sound. A cue that a span lacks (such as
+    F0) counts as average.
     """
     if len(spans) < 2 or not len(samples):
         return [0.0] * len(spans)
