@@ -9,7 +9,6 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 .PHONY: explain test lint clean
 
 explain: .venv/nano
-	@$(BIN)/python -c 'import sys; sys.version_info >= (3, 11) or sys.exit("models need Python 3.11 to 3.13 (transformers has none for 3.10): make clean; make PYTHON=python3.12 explain")'
 	@$(BIN)/emotionthinker explain "$(CLIP)" $(ARGS)
 
 test: .venv/dev lint

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from emotionthinker.cli.extras import NOT_FOR_OLDER
+
 SAMPLE_RATE = 16000
 
 # transformers, trl and peft have no release for Python 3.10: there models and their tests are left out, nothing else.
@@ -23,7 +25,7 @@ if importlib.util.find_spec("transformers") is None:
     def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         error = call.excinfo.value if call.excinfo else None
-        if isinstance(error, ModuleNotFoundError) and error.name in ("transformers", "trl", "peft"):
+        if isinstance(error, ModuleNotFoundError) and error.name in NOT_FOR_OLDER:
             report.outcome = "skipped"
             report.longrepr = (report.location[0], report.location[1] or 0, f"{error.name} is not installed")
         return report

@@ -11,7 +11,7 @@ _BROUGHT_BY = {
     "asr": "faster_whisper ctranslate2",
 }
 _OLDEST = (3, 11)
-_NOT_FOR_OLDER = ("transformers", "trl", "peft")
+NOT_FOR_OLDER = ("transformers", "trl", "peft")
 """What has no release for Python before `_OLDEST`."""
 
 
@@ -21,7 +21,7 @@ def advice(error: ModuleNotFoundError, python: tuple[int, ...] = tuple(sys.versi
     extra = next((name for name, modules in _BROUGHT_BY.items() if module in modules.split()), None)
     if extra is None:
         return None
-    if module in _NOT_FOR_OLDER and python < _OLDEST:
+    if module in NOT_FOR_OLDER and python < _OLDEST:
         return (
             f"this needs `{module}`, which has no release for Python {python[0]}.{python[1]}; models need Python 3.11 "
             "to 3.13, where `pip install 'emotionthinker[nano]'` brings it"
