@@ -79,13 +79,13 @@ def read(method: str, samples: np.ndarray, rate_hz: int, row: dict[str, Any]) ->
     """One measurement of one clip, voice activity included."""
     started = time.process_time()
     text, language = row["transcript"], row["language"]
-    speech = activity.speech_mask(samples, rate_hz)
+    speech, core = activity.speech_mask(samples, rate_hz), activity.core_mask(samples, rate_hz)
     if method == "phones/duration":
         phones = sum(words.count(words.read(text, language), language))
         found, how = phones / (len(samples) / rate_hz), method
     elif method == "dictionary+vad":
         phones = sum(words.count(words.read(text, language), language))
-        pace = rate._over_speech(phones, speech, method)
+        pace = rate._over_speech(phones, speech, core, method)
         found, how = pace.articulation, method
     else:
         pace, _ = rate.measure(samples, rate_hz, speech, text if method == "rate.measure" else None, language)

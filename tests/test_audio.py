@@ -46,11 +46,63 @@ def test_any_format_rate_and_channels(tmp_path: Path, suffix: str, rate: int, ch
     assert level_of(samples, 440.0) == pytest.approx(0.5, rel=0.03)
 
 
-def test_many_channels_are_averaged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rate", [16000, 48000])
+def test_channels_that_sound_are_averaged(tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "_BLOCK_FRAMES", 500)
     path = tmp_path / "six.wav"
-    channels = np.stack([np.full(1600, value) for value in (0.6, 0.0, 0.3, 0.0, 0.3, 0.0)], axis=1)
-    soundfile.write(path, channels, 16000, subtype="FLOAT")
-    assert audio.load(path)[0] == pytest.approx(0.2, abs=1e-6)
+    wave = tone(0.2, rate)
+    empty = np.zeros(len(wave))
+    late = np.where(np.arange(len(wave)) < 700, 0.0, wave)  # sounds after the first block only
+    soundfile.write(path, np.stack([0.6 * wave, empty, 0.3 * late, empty], axis=1), rate, subtype="FLOAT")
+    np.testing.assert_allclose(audio.load(path)[0], audio.check(0.5 * (0.6 * wave + 0.3 * late), rate), atol=1e-6)
+
+
+def test_channels_that_cancel_are_no_silence(tmp_path: Path) -> None:
+    path = tmp_path / "anti.wav"
+    wave = tone(0.2, 16000)
+    soundfile.write(path, np.stack([wave, -0.99 * wave], axis=1), 16000, subtype="FLOAT")
+    assert kind(audio.load, path) == "cancelled"
+    assert kind(audio.check, np.stack([wave, -wave], axis=1)) == "cancelled"
+    np.testing.assert_allclose(audio.load(f"{path}#channel=1")[0], wave, atol=1e-6)
+
+
+def test_independent_channels_do_not_cancel() -> None:
+    noise = 0.1 * np.random.default_rng(0).normal(size=(16000, 8))
+    np.testing.assert_allclose(audio.check(noise), noise.mean(1), atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [16000, 48000])
+def test_integers_in_disguise_are_refused(tmp_path: Path, rate: int) -> None:
+    loud = (20000 * tone(0.2, rate)).astype(np.float32)
+    with pytest.raises(AudioError, match=r"up to 1\d\d\d\d.*divide"):
+        audio.check(loud, rate)
+    soundfile.write(tmp_path / "loud.wav", loud, rate, subtype="FLOAT")
+    assert kind(audio.load, tmp_path / "loud.wav") == "out_of_range"
+    assert np.abs(audio.check(4 * tone(0.2, rate), rate)).max() > 1.5, "over full scale, but no integers"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rate=st.sampled_from([8000, 11025, 16000, 22050, 32000, 44100, 48000]),
+    before=st.integers(0, 3),
+    after=st.floats(0.0, 2.0),
+    inner=st.integers(0, 400),
+    block=st.sampled_from([301, 4096, 1 << 18]),
+)
+def test_silence_around_the_sound_changes_no_sample_of_it(
+    rate: int, before: int, after: float, inner: int, block: int
+) -> None:
+    wave = np.random.default_rng(rate).normal(size=rate // 4).astype(np.float32) * 0.1
+    wave[:inner] = 0.0
+    padded = np.concatenate([np.zeros(before * rate), wave, np.zeros(round(after * rate))]).astype(np.float32)
+    expected = audio.check(wave, rate)
+    blocks = iter([padded[i : i + block] for i in range(0, len(padded), block)])
+    found = audio._resample(blocks, rate, "array")
+    first = before * audio.SAMPLE_RATE
+    np.testing.assert_array_equal(found[first : first + len(expected)], expected)
+    assert not found[:first].any()
+    assert not found[first + len(expected) :].any()
+    assert len(found) == int(np.ceil(len(padded) * audio.SAMPLE_RATE / rate))
 
 
 def test_resampling_across_blocks_is_seamless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

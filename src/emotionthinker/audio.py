@@ -6,6 +6,7 @@ Silence and very short clips are not errors here: they are audio, and annotation
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker import embedded
+from emotionthinker.downmix import Downmix
 from emotionthinker.errors import AudioError
 
 if TYPE_CHECKING:
@@ -38,8 +40,8 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
     Returns (float32 mono [n], 16000), or the rate of the file where `native`. Decoding goes block by block, so a file
     longer than `max_seconds` is refused before it is held in memory. A path may name a part of a recording as a media
     fragment (W3C), and one channel, counted from 1: `talk.opus#t=1.5,4.25&channel=2`; `FILE.parquet#ROW` names sound
-    inside a Parquet file (`embedded`). Raises `AudioError` of kind missing, undecodable, empty, not_finite, too_long or
-    (no such channel) wrong_shape.
+    inside a Parquet file (`embedded`). Mono is the mean of the channels that sound. Raises `AudioError` of kind
+    missing, undecodable, empty, not_finite, out_of_range, cancelled, too_long or (no such channel) wrong_shape.
     """
     import soundfile
 
@@ -49,7 +51,8 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
         with soundfile.SoundFile(place) as file:
             rate = int(file.samplerate)
             target = rate if native else SAMPLE_RATE
-            return _resample(_blocks(file, name, part, max_seconds), rate, name, target), target
+            mixed = Downmix(name)
+            return mixed.finish(_resample(_blocks(file, mixed, part, max_seconds), rate, name, target)), target
     except (soundfile.SoundFileError, TypeError, OSError) as error:
         raise AudioError(
             "undecodable",
@@ -96,25 +99,24 @@ def check(samples: npt.ArrayLike, sample_rate: int = SAMPLE_RATE, *, max_seconds
     """An array of sound as float32 mono [n] at 16 kHz.
 
     `samples` is [n] or [n, channels], float (full scale 1.0) or integer (full scale of its type).
-    Raises `AudioError` of kind wrong_shape, empty, not_finite or too_long, `ValueError` for a bad sample rate.
+    Raises `AudioError` of kind wrong_shape, empty, not_finite, out_of_range, cancelled or too_long, `ValueError` for a
+    bad sample rate.
     """
     if isinstance(sample_rate, bool) or int(sample_rate) != sample_rate or sample_rate <= 0:
         raise ValueError(f"sample_rate is {sample_rate!r}; expected a positive whole number of Hz")
     array = np.asarray(samples)
     _check_shape(array)
     _check_length(len(array), int(sample_rate), max_seconds, "array")
-    mono = _mix(_to_float(array))
-    _check_finite(mono, "array", 0, int(sample_rate))
-    return _resample(iter([mono]), int(sample_rate), "array")
+    channels, mixed = _to_float(array), Downmix("array")
+    _check_finite(channels, "array", 0, int(sample_rate))
+    return mixed.finish(_resample(iter([mixed.add(channels)]), int(sample_rate), "array"))
 
 
 def resampled(samples: Samples, sample_rate: int, target: int = SAMPLE_RATE) -> Samples:
     """Mono float32 samples [n] at `target` Hz; the same array where they have that rate or are none."""
     if sample_rate == target or not len(samples):
         return samples
-    import soxr
-
-    return np.asarray(soxr.resample(samples, sample_rate, target), np.float32)
+    return _resample(iter([samples]), sample_rate, "array", target)
 
 
 def _name(source: Source) -> str:
@@ -146,40 +148,60 @@ def frames(
         yield block if part.channel is None else block[:, part.channel - 1 : part.channel]
 
 
-def _blocks(file: soundfile.SoundFile, name: str, part: Fragment | None, max_seconds: float) -> Iterator[Samples]:
+def _blocks(file: soundfile.SoundFile, mixed: Downmix, part: Fragment | None, max_seconds: float) -> Iterator[Samples]:
     """Checked mono blocks."""
     rate = int(file.samplerate)
     done = round(part.start_s * rate) if part else 0
-    for block in frames(file, name, part, max_seconds):
-        mono = _mix(block)
-        _check_finite(mono, name, done, rate)
+    for block in frames(file, mixed.name, part, max_seconds):
+        _check_finite(block, mixed.name, done, rate)
         done += len(block)
-        yield mono
+        yield mixed.add(block)
 
 
 def _resample(blocks: Iterator[Samples], rate: int, name: str, target: int = SAMPLE_RATE) -> Samples:
     """Mono blocks at `rate` to one array at `target` Hz."""
     if rate == target:
         parts = list(blocks)
+        samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     else:
-        import soxr
-
-        stream = soxr.ResampleStream(rate, target, 1, dtype="float32")
-        parts = [stream.resample_chunk(block) for block in blocks]
-        parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        samples = _converted(blocks, rate, target)
     if not len(samples):
         raise AudioError("empty", f"{name}: holds no samples; expected at least one")
     return samples
 
 
-def _mix(array: npt.NDArray[np.float32]) -> Samples:
-    """Mean over channels of [n] or [n, channels]."""
-    if array.ndim == 1:
-        return np.ascontiguousarray(array)
-    if array.shape[1] == 1:
-        return np.ascontiguousarray(array[:, 0])
-    return np.asarray(array.mean(axis=1, dtype=np.float32))
+def _converted(blocks: Iterator[Samples], rate: int, target: int) -> Samples:
+    """Digital silence at either end is left out of the conversion and put back behind it.
+
+    The filter would ring into it, and what begins with the sound would begin elsewhere in a padded copy. Whole periods
+    of the two rates are cut, so that the samples of the copy fall on the same instants.
+    """
+    import soxr
+
+    stream = soxr.ResampleStream(rate, target, 1, dtype="float32")
+    period = rate // math.gcd(rate, target)
+    parts: list[Samples] = []
+    first, held, total = None, 0, 0
+    for block in blocks:
+        total += len(block)
+        sound = np.flatnonzero(block)
+        if not len(sound):
+            held += len(block)
+            continue
+        if first is None:
+            first = (held + int(sound[0])) // period * period
+            held -= first
+        parts.append(stream.resample_chunk(np.zeros(max(0, held), np.float32)))
+        end = int(sound[-1]) + 1
+        parts.append(stream.resample_chunk(block[max(0, -held) : end]))
+        held = len(block) - end
+    fed = total - held - (first or 0) if parts else 0
+    parts.append(stream.resample_chunk(np.zeros(-fed % period, np.float32), last=True))
+    samples = np.zeros(-(-total * target // rate), np.float32)
+    start = (first or 0) * target // rate
+    converted = np.concatenate(parts)[: -(-fed * target // rate)]
+    samples[start : start + len(converted)] = converted
+    return samples
 
 
 def _to_float(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -216,5 +238,5 @@ def _check_length(frames: int, rate: int, max_seconds: float, name: str) -> None
 def _check_finite(samples: Samples, name: str, offset: int, rate: int) -> None:
     finite = np.isfinite(samples)
     if not finite.all():
-        at = (offset + int(np.argmin(finite))) / rate
+        at = (offset + int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))) / rate
         raise AudioError("not_finite", f"{name}: NaN or infinite sample at {at:.3f} s; expected finite numbers")

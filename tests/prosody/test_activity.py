@@ -152,3 +152,45 @@ def test_levels_of_a_clip_that_ends_within_a_frame_do_not_ring_on(speech: Speech
     padded = activity.frame_power(np.pad(clip, 16000), 16000)
     assert padded[100 : 100 + len(plain)] == pytest.approx(plain, rel=1e-9)
     assert not padded[100 + len(plain) :].any()
+
+
+@given(before=st.integers(0, 3000), after=st.integers(0, 3000), offset=st.floats(-0.4, 0.4), seed=st.integers(0, 5))
+@settings(max_examples=25, deadline=None)
+def test_prepared_sound_is_the_same_in_any_silence_and_with_any_offset(
+    speech: Speech, before: int, after: int, offset: float, seed: int
+) -> None:
+    samples = speech(seconds=1.0, seed=seed)
+    plain = activity.prepared(samples, RATE)
+    padded = activity.prepared(np.pad(samples + np.float32(offset), (before, after)), RATE)
+    assert abs(float(plain.mean())) < 1e-6
+    shift = len(padded) - after - len(plain)
+    assert shift % 160 == 0
+    assert shift <= before
+    np.testing.assert_allclose(padded[shift : shift + len(plain)], plain, atol=2e-6)
+
+
+def test_nothing_is_prepared_in_silence() -> None:
+    silent = np.zeros(1000, np.float32)
+    assert activity.prepared(silent, RATE) is silent
+
+
+@pytest.mark.parametrize("noise_db", [None, -40, -30])
+def test_the_core_of_the_speech_leaves_noise_around_it_out(speech: Speech, noise_db: float | None) -> None:
+    samples = speech(seconds=1.5, gain=0.5)
+    alone = activity.core_mask(samples, RATE)
+    padded = np.pad(samples, (8000, 8000))
+    if noise_db is not None:
+        padded = padded + noise(len(padded) / RATE, 10 ** (noise_db / 20))
+    mask = activity.core_mask(padded, RATE)
+    assert alone.any()
+    assert mask[44:-44].sum() / mask.sum() > 0.97
+    assert mask.sum() == pytest.approx(alone.sum(), rel=0.2)
+
+
+@given(gain_db=st.floats(-40, 9), seed=st.integers(0, 5))
+@settings(max_examples=10, deadline=None)
+def test_the_core_is_unchanged_by_gain_and_silence(speech: Speech, gain_db: float, seed: int) -> None:
+    samples = speech(seconds=1.0, seed=seed)
+    padded = np.pad(np.float32(10 ** (gain_db / 20)) * samples, (1600, 3200))
+    mask = activity.core_mask(padded, RATE)
+    assert np.count_nonzero(mask[10:-20] != activity.core_mask(samples, RATE)) <= 2

@@ -129,7 +129,34 @@ def test_an_alignment_that_leaves_out_speech_is_tried_again(spoken: Any, monkeyp
     monkeypatch.setattr(rate, "_pass", lossy)
     again = measured(samples, TEXT)[0]
     assert len(seen) == 3
-    assert again.articulation == pytest.approx(whole.articulation / 0.8, rel=0.05)
+    assert again.articulation == pytest.approx(whole.articulation / 0.8**0.5, rel=0.05), (
+        "of the words' time, the second"
+    )
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_noise_that_the_aligner_gives_to_an_outer_word_hardly_counts(
+    spoken: Any, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    samples, _ = audio.load(spoken("neutral"))
+    noise = 0.01 * np.random.default_rng(0).normal(size=16000).astype(np.float32)
+    noisy = np.concatenate([noise, samples, noise])
+    right, spans = measured(noisy, TEXT)
+    real = rate._pass
+
+    def reaching(decoder: Any, names: list[str], pcm: bytes) -> Any:
+        timed = real(decoder, names, pcm)
+        (first, second, *_), (*_, last) = timed, timed
+        timed[0] = (first[0] - 0.5 * (side == "before"), *first[1:])
+        timed[-1] = (last[0], last[1] + 0.5 * (side == "after"), last[2])
+        assert second[0] > first[0]
+        return timed
+
+    monkeypatch.setattr(rate, "_pass", reaching)
+    found, reached = measured(noisy, TEXT)
+    assert reached[-1].end_s - reached[0].start_s == pytest.approx(spans[-1].end_s - spans[0].start_s + 0.5, abs=0.02)
+    assert found.method == "alignment"
+    assert found.articulation == pytest.approx(right.articulation, rel=0.08), "0.5 s of 1.6 would be a quarter"
 
 
 def test_speech_that_activity_misses_is_still_aligned(spoken: Any) -> None:

@@ -95,6 +95,8 @@ def measure(
 ) -> Prosody:
     """All measurements of mono samples [n] in physical units; levels are left to a calibration."""
     stress_detector.check(stress)
+    duration_s = round(len(samples) / sample_rate, 4)
+    samples = activity.prepared(samples, sample_rate)
     speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
     ear = stress_detector.ear_of(stress, recogniser) if transcribe and not text else None
@@ -110,7 +112,7 @@ def measure(
     )
     pace, spans = rate.measure(samples, sample_rate, speech, said.text, language)
     return Prosody(
-        duration_s=round(len(samples) / sample_rate, 4),
+        duration_s=duration_s,
         pitch=pitch.measure(track, speech),
         energy=energy.measure(samples, sample_rate, speech, pitch.at_frames(track, len(speech)) > 0),
         rate=pace,

@@ -40,13 +40,15 @@ def track(samples: npt.NDArray[np.float32], sample_rate: int, backend: str = "sw
 
     Backend `swift` is SwiftF0 (accurate), `fast` autocorrelation (an eighth of the cost, more octave errors in noise).
     The result moves with the sound when silence is put before it and does not depend on gain. Raises `ValueError`
-    for an unknown backend.
+    for an unknown backend and for samples that are not mono or not finite.
     """
     if backend not in BACKENDS:
         raise ValueError(f"unknown pitch backend {backend!r}; known: {', '.join(sorted(BACKENDS))}")
     samples = np.asarray(samples, np.float32)
     if samples.ndim != 1:
         raise ValueError(f"samples of shape {samples.shape}; expected mono [n]")
+    if not np.isfinite(samples).all():
+        raise ValueError("samples hold NaN or infinity; expected finite numbers (audio.check names the place)")
     return BACKENDS[backend](samples, sample_rate)
 
 

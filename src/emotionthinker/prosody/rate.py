@@ -1,7 +1,8 @@
 """Speaking rate in phones a second, and where the words lie.
 
 Best evidence first: forced alignment (English, pocketsphinx), else phones of the text over the speech time, else
-syllable nuclei of the energy envelope over the speech time. `Rate.method` always says which one it was.
+syllable nuclei of the energy envelope over the speech time. `Rate.method` always says which one it was. Each of these
+times is balanced by that of the speech's core (`activity.core_mask`), which noise hardly touches.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from emotionthinker.audio import resampled
 from emotionthinker.prosody import words as wording
-from emotionthinker.prosody.activity import FRAME_S, Mask, frame_power, runs
+from emotionthinker.prosody.activity import FRAME_S, Mask, core_mask, frame_power, runs
 from emotionthinker.prosody.f0 import sounding
 from emotionthinker.prosody.words import SpokenWord
 from emotionthinker.records import Rate
@@ -34,6 +35,8 @@ MAX_PHONES_A_SECOND = 28.0
 _ALIGNER_RATE = 16_000
 _PAD_S = 0.25
 _NOISE_AMPLITUDE = 10.0
+_ONSET_S, _CODA_S = 0.1, 0.2
+"""How far soft sounds of the first and last word may reach beyond the core of the speech."""
 _MIN_COVERAGE = 0.4
 _MIN_IN_SPEECH = 0.4
 _WHOLE = 0.9
@@ -78,38 +81,43 @@ def measure(
     said = wording.read(text, language) if text else []
     counts = wording.count(said, language)
     english = wording.primary(language) == "en"
+    core = core_mask(samples, sample_rate)
     if said and all(counts) and english and (found := align(samples, sample_rate, said, speech)):
-        return _of_alignment(found), found.words
+        return _of_alignment(found, core), found.words
     implausible = sum(counts) > MAX_PHONES_A_SECOND * speech_s
     if said and all(counts) and not implausible:
-        rate = _over_speech(sum(counts), speech, DICTIONARY if english else LETTERS)
+        rate = _over_speech(sum(counts), speech, core, DICTIONARY if english else LETTERS)
         return rate, spread(said, counts, speech)
     nuclei = syllable_nuclei(samples, sample_rate, speech)
     if not len(nuclei):
         return Rate(reason="no_syllables"), []
-    rate = _over_speech(round(len(nuclei) * PHONES_A_NUCLEUS), speech, NUCLEI)
+    rate = _over_speech(round(len(nuclei) * PHONES_A_NUCLEUS), speech, core, NUCLEI)
     if implausible:
         return rate.model_copy(update={"reason": "implausible_text"}), []
     return rate, spread(said, [len(word.text) for word in said], speech)
 
 
-def _of_alignment(found: Alignment) -> Rate:
-    return Rate(
-        articulation=round(found.phones / found.phone_s, 3),
-        speaking=round(found.phones / found.whole_s, 3),
-        phones=found.phones,
-        method=ALIGNMENT,
-    )
+def _of_alignment(found: Alignment, core: Mask) -> Rate:
+    """Rates of the words held to the core of the speech: an aligner gives the outer ones the noise beside them."""
+    frames = np.flatnonzero(core)
+    first, last = frames[0] * FRAME_S - _ONSET_S, (frames[-1] + 1) * FRAME_S + _CODA_S
+    held_s = math.fsum(max(0.0, min(word.end_s, last) - max(word.start_s, first)) for word in found.words)
+    return _rates(found.phones, held_s or found.phone_s, found.whole_s, core, ALIGNMENT)
 
 
-def _over_speech(phones: int, speech: Mask, method: str) -> Rate:
+def _over_speech(phones: int, speech: Mask, core: Mask, method: str) -> Rate:
     active = np.flatnonzero(_without_short_gaps(speech))
-    whole_s = float(active[-1] + 1 - active[0]) * FRAME_S
+    return _rates(phones, len(active) * FRAME_S, float(active[-1] + 1 - active[0]) * FRAME_S, core, method)
+
+
+def _rates(phones: int, speech_s: float, whole_s: float, core: Mask, method: str) -> Rate:
+    """Phones over the geometric mean of `speech_s` and the time of the core, and over `whole_s` with its pauses.
+
+    Two estimates of one time whose errors are of different kinds: soft sounds and noise move one and hardly the other.
+    """
+    spoken_s = min(math.sqrt(speech_s * float(core.sum()) * FRAME_S), whole_s)
     return Rate(
-        articulation=round(phones / (len(active) * FRAME_S), 3),
-        speaking=round(phones / whole_s, 3),
-        phones=phones,
-        method=method,
+        articulation=round(phones / spoken_s, 3), speaking=round(phones / whole_s, 3), phones=phones, method=method
     )
 
 

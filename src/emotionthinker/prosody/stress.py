@@ -24,7 +24,10 @@ Span = tuple[float, float] | tuple[float, float, int]
 
 METHOD, METHOD_SPREAD = "acoustic", "acoustic (words placed by length, not aligned)"
 MIN_WORDS = 3
-MAX_STRESSED = 3
+SPAN_SLACK_S = 0.5
+"""How far behind the sound a span may start: labels and decoded sound differ by an encoder's delay."""
+MAX_STRESSED, STRETCH_WORDS = 3, 20
+"""Most stressed words in each stretch of so many words begun."""
 THRESHOLD = 0.8
 """Prominence (mean of z-scores) from which a word counts as stressed."""
 FUNCTION_DAMPING = 0.5
@@ -78,8 +81,11 @@ def prominence(
 
     `spans` are (start_s, end_s), or (start_s, end_s, phones) where length and loudness count a phone. `track` spares a
     second pitch pass. Zero mean over the spans; zero for fewer than two, or no sound. A cue that a span lacks (such as
-    F0) counts as average.
+    F0) counts as average. Raises `ValueError` for a span that is not finite, ends before it starts or starts behind
+    the sound.
     """
+    if len(samples):
+        _check_spans(spans, len(samples) / sample_rate)
     if len(spans) < 2 or not len(samples):
         return [0.0] * len(spans)
     track = pitch.track(samples, sample_rate) if track is None else track
@@ -100,6 +106,14 @@ def prominence(
     return [round(float(score), 4) for score in scores]
 
 
+def _check_spans(spans: Sequence[Span], seconds: float) -> None:
+    for i, (start, end, *_) in enumerate(spans):
+        if not 0 <= start <= end < float("inf") or start > seconds + SPAN_SLACK_S:
+            raise ValueError(
+                f"span {i} is {start:g} to {end:g}; expected seconds, start <= end, within the {seconds:.2f} s of sound"
+            )
+
+
 def measure(
     samples: npt.NDArray[np.float32],
     sample_rate: int,
@@ -108,7 +122,7 @@ def measure(
     track: pitch.PitchTrack | None = None,
     language: str = "en",
 ) -> Stress:
-    """Words with prominence; those that stand out (0 to 3, content words preferred) are `stressed`.
+    """Words with prominence; those that stand out (0 to 3 in 20 words, content words preferred) are `stressed`.
 
     Too few words to compare (under 3) leave every word unstressed with reason `too_few_words`.
     """
@@ -125,14 +139,18 @@ def measure(
 
 
 def choose(scores: Sequence[float], texts: Sequence[str], language: str = "en") -> set[int]:
-    """Indices of the stressed words: score over the threshold, positive scores of function words halved, at most 3."""
+    """Indices of the stressed words: the highest scores over the threshold, positive ones of function words halved.
+
+    At most 3 for each 20 words begun.
+    """
     function = FUNCTION_WORDS.get(language, frozenset())
     weighed = [
         score * FUNCTION_DAMPING if score > 0 and text.lower() in function else score
         for score, text in zip(scores, texts, strict=True)
     ]
     ranked = sorted(range(len(weighed)), key=lambda i: -weighed[i])
-    return {i for i in ranked[:MAX_STRESSED] if weighed[i] >= THRESHOLD}
+    most = MAX_STRESSED * -(-len(weighed) // STRETCH_WORDS)
+    return {i for i in ranked[:most] if weighed[i] >= THRESHOLD}
 
 
 def _z(values: Floats, least: float) -> Floats:
