@@ -226,6 +226,7 @@ def test_german_letter_rules_count_phones(word: str, count: int) -> None:
 def test_scripts_that_do_not_spell_sounds_give_no_phones() -> None:
     assert words.phones("你好", "zh") == ()
     assert len(words.phones("привет", "ru")) == 6
+    assert words.count(words.read("an MP3日 plays")) == [2, 0, 4]
 
 
 @pytest.mark.parametrize(("language", "code"), [("en-GB", "en"), ("DE_at", "de"), (None, "en"), ("", "en")])

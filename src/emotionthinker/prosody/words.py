@@ -81,5 +81,6 @@ def phones(word: str, language: str | None = "en") -> tuple[str, ...]:
 
 
 def count(words: list[SpokenWord], language: str | None = "en") -> list[int]:
-    """Number of phones of each word, zero where the script does not spell sounds."""
-    return [sum(len(phones(said, language)) for said in word.spoken) for word in words]
+    """Number of phones of each word, zero where the script of any part of it (`MP3日`) does not spell sounds."""
+    parts = ([len(phones(said, language)) for said in word.spoken] for word in words)
+    return [sum(lengths) if all(lengths) else 0 for lengths in parts]
