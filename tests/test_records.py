@@ -64,6 +64,17 @@ def test_unknown_fields_are_carried_through() -> None:
     assert utterance.extra == {"take": 2, "arousal": 3}
 
 
+def test_languages_become_codes() -> None:
+    assert [Utterance(id="a", language=name).language for name in ("German", "en-US", "", None)] == [
+        "de",
+        "en-US",
+        None,
+        None,
+    ]
+    with pytest.raises(ValidationError, match="expected a code of ISO 639"):
+        Utterance(id="a", language="Elvish")
+
+
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"id": "a"}\n\n{"text": "no id"}\n')

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from emotionthinker import languages
 from emotionthinker.errors import RecordError
 
 SCHEMA_VERSION = 1
@@ -227,6 +228,7 @@ class Utterance(Record):
     speaker: str | None = None
     split: str | None = None
     language: str | None = None
+    """ISO 639 code, of two letters where there is one, with a region or not; English names are turned into codes."""
     text: str | None = None
     emotion: str | None = None
     original_label: str | None = None
@@ -248,6 +250,8 @@ class Utterance(Record):
         if unknown:
             known["extra"] = {**(known.get("extra") or {}), **unknown}
         return known
+
+    _known_language = field_validator("language")(languages.checked)
 
 
 def transcript_of(utterance: Utterance) -> str | None:

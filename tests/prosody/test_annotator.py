@@ -132,6 +132,18 @@ def test_unknown_gender_is_refused(speech: Any) -> None:
         annotate(speech(), gender="Male")
 
 
+@pytest.mark.parametrize("language", ["English", "eng", "en-US", "EN"])
+def test_a_language_may_be_named_in_other_ways(language: str, spoken: Any) -> None:
+    found = annotate(spoken("neutral"), text=TEXT, language=language, transcribe=False)
+    assert found.language in ("en", "en-US")
+    assert found.prosody.rate.method == "alignment"
+
+
+def test_unknown_language_is_refused(speech: Any) -> None:
+    with pytest.raises(ValueError, match="Elvish"):
+        annotate(speech(), language="Elvish")
+
+
 def test_calibration_can_be_left_out_given_or_changed_on_disk(speech: Any, tmp_path: Path) -> None:
     samples = speech(seconds=1.0)
     bare = annotate(samples, calibration=None, transcribe=False).prosody

@@ -229,6 +229,8 @@ def test_scripts_that_do_not_spell_sounds_give_no_phones() -> None:
     assert words.count(words.read("an MP3日 plays")) == [2, 0, 4]
 
 
-@pytest.mark.parametrize(("language", "code"), [("en-GB", "en"), ("DE_at", "de"), (None, "en"), ("", "en")])
+@pytest.mark.parametrize(
+    ("language", "code"), [("en-GB", "en"), ("DE_at", "de"), (None, "en"), ("", "en"), ("German", "de")]
+)
 def test_primary_language(language: str | None, code: str) -> None:
     assert words.primary(language) == code

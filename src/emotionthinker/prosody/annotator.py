@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker import audio as sound
+from emotionthinker import languages
 from emotionthinker.prosody import (
     activity,
     energy,
@@ -49,9 +50,10 @@ def annotate(
     over what would be recognised; `transcribe=False` leaves a missing text missing. `recogniser` is `whisper-base`
     (embedded) or `faster-whisper:MODEL`, `stress` is `acoustic` or `whistress:FOLDER`. `calibration` names the cuts of
     the levels (None: measurements only). Odd sound never raises: what it does not support is None with a `reason`.
-    Raises `AudioError` for unusable files or arrays, `ValueError` for an unknown gender or recogniser, `RecipeError`
-    or `WeightsError` for a chosen recogniser or stress detector that cannot be had.
+    Raises `AudioError` for unusable files or arrays, `ValueError` for an unknown gender, language or recogniser,
+    `RecipeError` or `WeightsError` for a chosen recogniser or stress detector that cannot be had.
     """
+    language = languages.checked(language)
     if gender is not None and gender not in GENDERS:
         raise ValueError(f"gender is {gender!r}; expected one of {GENDERS}, or None")
     if isinstance(audio, (str, os.PathLike)):
