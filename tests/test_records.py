@@ -18,6 +18,7 @@ from emotionthinker.records import (
     Trace,
     Utterance,
     Word,
+    parse_line,
     read_jsonl,
     write_jsonl,
 )
@@ -73,6 +74,13 @@ def test_languages_become_codes() -> None:
     ]
     with pytest.raises(ValidationError, match="expected a code of ISO 639"):
         Utterance(id="a", language="Elvish")
+
+
+def test_a_transcript_written_before_it_had_a_language_is_read() -> None:
+    line = '{"id": "a", "prosody": {"duration_s": 1.0, "transcript": {"text": "so", "source": "whisper-base"}}}'
+    found = parse_line(line, "old.jsonl:1").prosody
+    assert found is not None
+    assert found.transcript.language is None
 
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def _measure(
             samples,
             text=said.text,
             gender=gender,
-            language=language,
+            language=said.language or language,
             calibration=calibration,
             transcribe=False,
         ).prosody

@@ -164,6 +164,8 @@ class Transcript(Record):
     text: str | None = None
     source: str | None = None
     """`given`, or the recogniser's name."""
+    language: str | None = None
+    """What the recogniser heard the words in, or was told (ISO 639 code); None for a given text."""
     words: list[Word] = Field(default_factory=list)
     """As written, in order, with the times the recogniser gives (`Stress.words` has the aligner's)."""
     confidence: float | None = None

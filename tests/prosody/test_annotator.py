@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from emotionthinker.errors import AudioError
-from emotionthinker.prosody import annotate
+from emotionthinker.prosody import annotate, stress, transcript
 from emotionthinker.prosody.levels import Calibration, Cut
 from emotionthinker.records import Utterance
 
@@ -137,6 +137,21 @@ def test_a_language_may_be_named_in_other_ways(language: str, spoken: Any) -> No
     found = annotate(spoken("neutral"), text=TEXT, language=language, transcribe=False)
     assert found.language in ("en", "en-US")
     assert found.prosody.rate.method == "alignment"
+
+
+def test_the_language_that_was_heard_is_used_for_all_that_follows(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = transcript.Heard("Das will sie am Mittwoch", -0.1, "de")
+    monkeypatch.setattr(transcript, "recognise", lambda *_: heard)
+    seen = []
+    real = stress.measure
+    monkeypatch.setattr(stress, "measure", lambda *a, **k: seen.append(k["language"]) or real(*a, **k))
+    found = annotate(speech(seconds=2.0), language=None)
+    assert found.language == found.prosody.transcript.language == "de"
+    assert found.prosody.rate.method == "letters+vad"
+    assert seen == ["de"]
+    told = annotate(speech(seconds=2.0), language="tlh")  # not known to the recogniser, which then tells for itself
+    assert (told.language, told.prosody.transcript.language) == ("tlh", "de")
+    assert told.prosody.rate.method == "letters+vad"
 
 
 def test_unknown_language_is_refused(speech: Any) -> None:

@@ -46,6 +46,7 @@ def tiny_whisper(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_given_text_wins(speech: Any) -> None:
     found = measured(speech(), text="  It is eleven. ")
     assert (found.text, found.source, found.reason) == ("It is eleven.", "given", None)
+    assert found.language is None
 
 
 def test_reasons_without_words(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +111,7 @@ def test_listening_hands_over_the_states_of_all_layers(tiny_whisper: Any, speech
     samples = speech(seconds=2.0)
     heard, states = transcript.listen(samples, RATE)
     assert heard == transcript.recognise(samples, RATE, window_s=30.0)
-    _, processor = transcript.recogniser()
+    _, processor = transcript.embedded()
     features = processor.feature_extractor(samples, sampling_rate=RATE, return_tensors="pt").input_features
     with torch.inference_mode():
         theirs = tiny_whisper.model.encoder(features, output_hidden_states=True).hidden_states
@@ -120,7 +121,7 @@ def test_listening_hands_over_the_states_of_all_layers(tiny_whisper: Any, speech
 
 
 def test_an_english_only_model_can_listen(tiny_whisper: Any, speech: Any) -> None:
-    _, processor = transcript.recogniser()
+    _, processor = transcript.embedded()
     del tiny_whisper.generation_config.lang_to_id
     opened = []
     forward = tiny_whisper.forward
@@ -132,7 +133,7 @@ def test_an_english_only_model_can_listen(tiny_whisper: Any, speech: Any) -> Non
 
 def test_words_get_places_where_the_model_names_its_heads(tiny_whisper: Any, speech: Any) -> None:
     tiny_whisper.generation_config.alignment_heads = [[0, 1], [1, 0]]
-    transcript.recogniser()[1].tokenizer.decode = lambda ids, **_: "".join(f" w{i}" for i in ids)
+    transcript.embedded()[1].tokenizer.decode = lambda ids, **_: "".join(f" w{i}" for i in ids)
     heard = transcript.recognise(speech(seconds=2.0), RATE, window_s=10.0)
     assert [word.text for word in heard.words] == heard.text.split()
     assert all(a.end_s == b.start_s for a, b in itertools.pairwise(heard.words))
@@ -147,7 +148,7 @@ def test_greedy_decoding_equals_full_recomputation(tiny_whisper: Any) -> None:
     samples = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
     heard = transcript.recognise(samples, RATE, "de", window_s=10.0)
     assert heard.language == "de"
-    _, processor = transcript.recogniser()
+    _, processor = transcript.embedded()
     padded = np.zeros(10 * RATE, np.float32)
     padded[:RATE] = samples
     features = processor.feature_extractor(
@@ -210,11 +211,44 @@ def test_the_pieces_of_long_sound_make_one_transcript(speech: Any, monkeypatch: 
     assert found.confidence == pytest.approx(np.exp(-0.1), abs=1e-3)
 
 
+def test_the_first_words_of_long_sound_tell_its_language(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    answers = [
+        transcript.Heard("", -0.1, "la"),  # a piece without words tells nothing
+        transcript.Heard("ja so", -0.1, "de"),
+        transcript.Heard("nein", -0.1, "de"),
+    ]
+
+    def recognise(samples: np.ndarray, sample_rate: int, language: str | None) -> transcript.Heard:
+        asked.append(language)
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(transcript, "recognise", recognise)
+    pause = np.zeros(RATE, np.float32)
+    sound = np.concatenate([speech(seconds=20.0), pause, speech(seconds=20.0), pause, speech(seconds=20.0)])
+    found = measured(sound, language=None)
+    assert asked == [None, None, "de"]
+    assert (found.text, found.language) == ("ja so nein", "de")
+
+
+def test_an_ear_hears_the_whole_sound_once(speech: Any) -> None:
+    lengths = []
+
+    def ear(samples: np.ndarray, language: str | None) -> transcript.Heard:
+        lengths.append(len(samples))
+        return transcript.Heard("so", -0.1, language or "de")
+
+    sound = np.concatenate([np.zeros(RATE, np.float32), speech(seconds=2.0)])
+    found = measured(sound, language=None, ear=ear)
+    assert (found.text, found.source, found.language) == ("so", "whisper-base", "de")
+    assert lengths == [3 * RATE]
+
+
 @pytest.mark.weights
 def test_whisper_hears_the_example_clip(spoken: Any) -> None:
     samples, _rate = audio.load(spoken("neutral"))
     try:
-        transcript.recogniser()
+        transcript.embedded()
     except (WeightsError, ImportError) as error:
         pytest.skip(f"Whisper base is not to be had: {error}")
     found = measured(samples)

@@ -47,7 +47,8 @@ def annotate(
     """Measure pitch, energy, rate, stress, intonation, speaker and transcript of one clip (section 3.1 of the paper).
 
     `audio` is a sound file, or samples [n] or [n, channels] at `sample_rate`. `text` and `gender` (female, male) win
-    over what would be recognised; `transcribe=False` leaves a missing text missing. `recogniser` is `whisper-base`
+    over what would be recognised; `transcribe=False` leaves a missing text missing. `language` is a code or an English
+    name; None is told by the recogniser, and a given text is then read as English. `recogniser` is `whisper-base`
     (embedded) or `faster-whisper:MODEL`, `stress` is `acoustic` or `whistress:FOLDER`. `calibration` names the cuts of
     the levels (None: measurements only). Odd sound never raises: what it does not support is None with a `reason`.
     Raises `AudioError` for unusable files or arrays, `ValueError` for an unknown gender, language or recogniser,
@@ -77,7 +78,7 @@ def annotate(
     return Utterance(
         id=id or (Path(path).stem if path else "clip"),
         audio=path,
-        language=language,
+        language=language or prosody.transcript.language,
         text=prosody.transcript.text,
         gender=gender,
         prosody=prosody,
@@ -99,7 +100,9 @@ def measure(
     stress_detector.check(stress)
     speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
-    ear = stress_detector.ear_of(stress, recogniser) if transcribe and not text else None
+    ear = None
+    if transcribe and not (text or "").strip() and len(samples) <= transcript.WINDOW_S * sample_rate:
+        ear = stress_detector.ear_of(stress, recogniser)
     said = transcript.measure(
         samples,
         sample_rate,
@@ -108,8 +111,9 @@ def measure(
         language=language,
         transcribe=transcribe,
         recogniser=recogniser,
-        listen=None if ear is None else ear.listen,
+        ear=None if ear is None else ear.listen,
     )
+    language = said.language or language
     pace, spans = rate.measure(samples, sample_rate, speech, said.text, language)
     return Prosody(
         duration_s=round(len(samples) / sample_rate, 4),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker import languages
 from emotionthinker.audio import resampled
 from emotionthinker.errors import WeightsError
 from emotionthinker.prosody import faster, word_times
@@ -54,14 +55,16 @@ def measure(
     language: str | None = "en",
     transcribe: bool = True,
     recogniser: str = RECOGNISER,
-    listen: Callable[[Samples, str | None], Heard] | None = None,
+    ear: Callable[[Samples, str | None], Heard] | None = None,
 ) -> Transcript:
     """The transcript: `text` where given (source `given`), else recognised (source `recogniser`).
 
-    `listen` hears a sound of up to 30 s (16 kHz, language) in place of the embedded recogniser.
+    `language` None is told by the recogniser; where it hears the sound in pieces (over 28 s), by the first piece of up
+    to 28 s that has words, for all of them. `ear` hears the whole sound (at most 30 s at 16 kHz, language) in place of
+    the embedded recogniser.
 
     Without words `reason` says why: no_transcript (not given, not asked for), silent, no_recogniser (the embedded
-    one's packages are not there; the message of `recogniser` says how to get them), or unintelligible. Raises
+    one's packages are not there; the message of `embedded` says how to get them), or unintelligible. Raises
     `ValueError` for an unknown recogniser, `WeightsError` when one that was chosen cannot be had.
     """
     named = faster.model_of(recogniser)
@@ -72,14 +75,10 @@ def measure(
     if not speech.any():
         return Transcript(reason="silent")
     try:
-        if listen is not None and len(samples) <= WINDOW_S * sample_rate:
-            parts = [(0.0, listen(resampled(samples, sample_rate, _RATE), language))]
+        if ear is not None:
+            parts = [(0.0, ear(resampled(samples, sample_rate, _RATE), language))]
         else:
-            parts = [
-                (start_s, part)
-                for start_s, chunk in _chunks(samples, sample_rate, speech)
-                for part in _hear(chunk, sample_rate, language, named)
-            ]
+            parts = _pieces(samples, sample_rate, speech, language, named)
     except (WeightsError, ImportError):
         if named:
             raise
@@ -89,6 +88,18 @@ def measure(
         return Transcript(reason="unintelligible")
     first, *_, last = (edge for segment in segments(speech) for edge in segment)
     return _joined(kept, recogniser, first, last)
+
+
+def _pieces(
+    samples: Samples, sample_rate: int, speech: Mask, language: str | None, named: str
+) -> list[tuple[float, Heard]]:
+    """What is heard in the pieces of a sound, each with its start in seconds; one language for all that follow."""
+    parts: list[tuple[float, Heard]] = []
+    for start_s, chunk in _chunks(samples, sample_rate, speech):
+        heard = _hear(chunk, sample_rate, language, named)
+        parts += [(start_s, part) for part in heard]
+        language = next((part.language for part in heard if not unintelligible(part)), language)
+    return parts
 
 
 def _hear(samples: Samples, sample_rate: int, language: str | None, named: str) -> list[Heard]:
@@ -115,6 +126,7 @@ def _joined(parts: list[tuple[float, Heard]], recogniser: str, first_s: float, l
     return Transcript(
         text=" ".join(part.text for _, part in parts),
         source=recogniser,
+        language=languages.checked(parts[0][1].language),
         words=words,
         confidence=round(math.exp(min(mean, 0.0)), 4),
     )
@@ -154,13 +166,13 @@ def listen(
     `whisper` is a Whisper model of transformers and its processor, multilingual or English only; by default the
     embedded one. Raises `WeightsError` without its packages, `ImportError` without torch.
     """
-    model, processor = whisper or recogniser()
+    model, processor = whisper or embedded()
     return _window(model, processor, resampled(samples, sample_rate, _RATE), language, WINDOW_S)
 
 
 def _listen(samples: Samples, language: str | None, window_s: float) -> Heard:
     """Words of 16 kHz samples in a window of `window_s`."""
-    return _window(*recogniser(), samples, language, window_s).heard
+    return _window(*embedded(), samples, language, window_s).heard
 
 
 def _window(model: Any, processor: Any, samples: Samples, language: str | None, window_s: float) -> Listening:
@@ -178,7 +190,7 @@ def _window(model: Any, processor: Any, samples: Samples, language: str | None, 
     return Listening(heard, states)
 
 
-def recogniser() -> tuple[Any, Any]:
+def embedded() -> tuple[Any, Any]:
     """The Whisper model and its processor, loaded once a process. Raises `WeightsError` or `ImportError`."""
     loaded = _load(os.environ.get("EMOTIONTHINKER_HOME"))
     if isinstance(loaded, Exception):
