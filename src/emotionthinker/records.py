@@ -91,6 +91,8 @@ class Rate(Record):
     near_boundary: bool | None = None
     group: str | None = None
     reason: str | None = None
+    """`silent`, `too_short`, `no_syllables`; or `implausible_text` beside the rate of the syllables, which were counted
+    since the text could not have been said in the time."""
 
 
 class Word(Record):
@@ -112,6 +114,9 @@ class Stress(Record):
     method: str | None = None
     """`acoustic`, `acoustic (words placed by length, not aligned)`, or `whistress`."""
     reason: str | None = None
+    """Without words: the transcript's reason; else the rate's, since words are placed where the rate is measured
+    (`implausible_text`: more than could be said in the time); `no_words`: the text has none. With words, why none is
+    stressed: `too_few_words` to compare, or `other_language` than the detector's."""
 
     @property
     def stressed(self) -> list[str]:

@@ -67,6 +67,23 @@ def test_fifty_milliseconds_of_speech(speech: Any) -> None:
     assert {reasons(found)[group] for group in ("pitch", "rate", "stress", "intonation")} == {"too_short"}
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "seconds", "reason"),
+    [
+        ("hi", "en", 0.05, "too_short"),
+        ("more words than anyone could say in so short a time " * 2, "en", 0.3, "implausible_text"),
+        ("你 " * 99, "zh", 0.5, "implausible_text"),
+        ("...", "en", 1.0, "no_words"),
+        (None, "en", 1.0, "no_transcript"),
+    ],
+)
+def test_stress_says_why_it_has_no_words(
+    text: str | None, language: str, seconds: float, reason: str, speech: Any
+) -> None:
+    found = annotate(speech(seconds=seconds), text=text, language=language, transcribe=False).prosody.stress
+    assert (found.words, found.reason) == ([], reason)
+
+
 @pytest.mark.parametrize("kind", ["noise", "dc", "click", "clipped", "tone"])
 def test_odd_sound_never_raises(kind: str) -> None:
     time = np.arange(RATE) / RATE

@@ -139,11 +139,16 @@ def _stress(
     ear: stress_detector.Ear | None,
 ) -> Stress:
     if not spans:
-        return Stress(reason=said.reason or pace.reason or "no_words")
+        return Stress(reason=said.reason or pace.reason or _unplaced(said.text or "", language))
     folder, code = stress_detector.folder_of(method), words.primary(language)
     if folder is not None:
         return stress_detector.measure(samples, sample_rate, spans, said.text or "", folder, code, ear)
     return stress.measure(samples, sample_rate, spans, track=track, language=code)
+
+
+def _unplaced(text: str, language: str | None) -> str:
+    """Why a text has no places in speech whose rate was measured: it has no words, or more than the speech has room."""
+    return "implausible_text" if words.read(text, language) else "no_words"
 
 
 def _calibration(source: str | Path | Calibration) -> Calibration:
