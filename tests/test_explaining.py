@@ -92,10 +92,11 @@ def test_a_recognised_text_is_asked_about_and_keeps_its_source(clip: np.ndarray,
 
 
 def test_the_language_that_was_heard_is_measured_by(clip: np.ndarray, monkeypatch: pytest.MonkeyPatch):
-    from emotionthinker.prosody import transcript
+    from emotionthinker.prosody import whisper
+    from emotionthinker.prosody.heard import Heard
 
-    heard = transcript.Heard("komm heim", -0.1, "de")
-    monkeypatch.setattr(transcript, "recognise", lambda *_: heard)
+    heard = Heard("komm heim", -0.1, "de")
+    monkeypatch.setattr(whisper, "recognise", lambda *_: heard)
     assert explain(clip, model=FakeThinker(), language=None).prosody.rate.method == "letters+vad"
 
 

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from emotionthinker.errors import AudioError
-from emotionthinker.prosody import annotate, stress, transcript
+from emotionthinker.prosody import annotate, stress, whisper
+from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.levels import Calibration, Cut
 from emotionthinker.records import Utterance
 
@@ -157,8 +158,8 @@ def test_a_language_may_be_named_in_other_ways(language: str, spoken: Any) -> No
 
 
 def test_the_language_that_was_heard_is_used_for_all_that_follows(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = transcript.Heard("Das will sie am Mittwoch", -0.1, "de")
-    monkeypatch.setattr(transcript, "recognise", lambda *_: heard)
+    heard = Heard("Das will sie am Mittwoch", -0.1, "de")
+    monkeypatch.setattr(whisper, "recognise", lambda *_: heard)
     seen = []
     real = stress.measure
     monkeypatch.setattr(stress, "measure", lambda *a, **k: seen.append(k["language"]) or real(*a, **k))

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 import soundfile
 
-from emotionthinker.prosody import transcript
+from emotionthinker.prosody import whisper
 from emotionthinker.prosody.batch import annotate_batch
+from emotionthinker.prosody.heard import Heard
 
 
 def test_the_language_that_was_heard_is_kept(speech: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soundfile.write(tmp_path / "a.wav", speech(seconds=1.0), 16_000)
-    monkeypatch.setattr(transcript, "recognise", lambda *_: transcript.Heard("komm heim", -0.1, "de"))
+    monkeypatch.setattr(whisper, "recognise", lambda *_: Heard("komm heim", -0.1, "de"))
     row = {"id": "a", "audio": str(tmp_path / "a.wav")}
     (found,) = annotate_batch([row])
     assert (found["text"], found["language"]) == ("komm heim", "de")

@@ -21,6 +21,7 @@ from emotionthinker.prosody import (
     stress,
     stress_detector,
     transcript,
+    whisper,
     words,
 )
 from emotionthinker.prosody.faster import RECOGNISER
@@ -101,7 +102,7 @@ def measure(
     speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
     ear = None
-    if transcribe and not (text or "").strip() and len(samples) <= transcript.WINDOW_S * sample_rate:
+    if transcribe and not (text or "").strip() and len(samples) <= whisper.WINDOW_S * sample_rate:
         ear = stress_detector.ear_of(stress, recogniser)
     said = transcript.measure(
         samples,
