@@ -42,3 +42,4 @@ def test_every_language_that_whisper_knows_is_known() -> None:
     whisper = pytest.importorskip("transformers.models.whisper.tokenization_whisper")
     for name, code in whisper.TO_LANGUAGE_CODE.items():
         assert languages.checked(name) == languages.checked(code)
+        assert languages.WHISPER.get(languages.checked(code), languages.checked(code)) == code

@@ -39,6 +39,8 @@ venda; vi vie: vietnamese; vo vol: volapük; wa wln: walloon; wo wol: wolof; xh 
 yoruba; za zha: zhuang, chuang; zh zho chi cmn: chinese, mandarin; zu zul: zulu; haw: hawaiian; yue: cantonese
 """
 """ISO 639-1 code, its ISO 639-2 and -3 codes, and English names; of the others those that Whisper knows."""
+WHISPER = {"jv": "jw", "nb": "no"}
+"""Codes that Whisper writes otherwise."""
 _TAG = re.compile(r"([a-z]{2,3})((?:[-_][a-z0-9]{1,8})*)", re.IGNORECASE)
 _NO_LANGUAGE = frozenset({"und", "mul", "mis", "zxx"})
 """Codes for undetermined, several, uncoded and no languages."""

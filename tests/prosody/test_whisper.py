@@ -150,3 +150,8 @@ def test_the_whole_window_is_for_long_or_doubtful_sound(
 def test_unknown_language_is_left_to_the_model(tiny_whisper: Any, speech: Any) -> None:
     assert whisper.recognise(speech(), RATE, None).language in {"en", "de"}
     assert whisper.recognise(speech(), RATE, "tlh").language in {"en", "de"}
+
+
+def test_a_language_that_whisper_writes_otherwise_is_asked_for(tiny_whisper: Any, speech: Any) -> None:
+    tiny_whisper.generation_config.lang_to_id = {"<|en|>": 51, "<|jw|>": 52}
+    assert {whisper.recognise(speech(), RATE, name).language for name in ("jv", "jw", "Javanese")} == {"jw"}

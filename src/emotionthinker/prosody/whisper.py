@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from emotionthinker.audio import resampled
 from emotionthinker.errors import WeightsError
+from emotionthinker.languages import WHISPER
 from emotionthinker.prosody import word_times
 from emotionthinker.prosody.heard import Heard, Listening, unintelligible
 from emotionthinker.prosody.words import primary
@@ -176,7 +177,8 @@ def _prompt(model: Any, encoded: Any, language: str | None) -> tuple[list[int], 
     known = getattr(settings, "lang_to_id", None)
     if not known:  # an English-only model
         return [start, last], "en"
-    spoken = f"<|{primary(language)}|>" if language else ""
+    code = primary(language) if language else ""
+    spoken = f"<|{WHISPER.get(code, code)}|>"
     if spoken not in known:
         first = model(encoder_outputs=encoded, decoder_input_ids=torch.tensor([[start]])).logits[0, -1]
         spoken = max(known, key=lambda code: float(first[known[code]]))
