@@ -192,15 +192,15 @@ def _gender(value: Any, where: str) -> str | None:
     return known
 
 
+def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((fields[name] for name in names if name in fields), None)
+
+
 def _language(value: Any, where: str) -> str | None:
     try:
         return languages.checked(_text(value))
     except ValueError as error:
         raise RecordError(f"{where}: {error}") from error
-
-
-def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
-    return next((fields[name] for name in names if name in fields), None)
 
 
 def _is_empty(value: Any) -> bool:
