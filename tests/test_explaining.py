@@ -91,6 +91,15 @@ def test_a_recognised_text_is_asked_about_and_keeps_its_source(clip: np.ndarray,
     assert result.prosody.transcript == heard
 
 
+def test_the_language_that_was_heard_is_measured_by(clip: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+    from emotionthinker.prosody import whisper
+    from emotionthinker.prosody.heard import Heard
+
+    heard = Heard("komm heim", -0.1, "de")
+    monkeypatch.setattr(whisper, "recognise", lambda *_: heard)
+    assert explain(clip, model=FakeThinker(), language=None).prosody.rate.method == "letters+vad"
+
+
 def test_without_a_transcript_the_model_is_asked_without_it(clip: np.ndarray):
     model = FakeThinker()
     result = explain(clip, model=model, transcribe=False)

@@ -18,6 +18,7 @@ from emotionthinker.records import (
     Trace,
     Utterance,
     Word,
+    parse_line,
     read_jsonl,
     write_jsonl,
 )
@@ -62,6 +63,24 @@ def test_jsonl_and_parquet_give_back_what_was_written(
 def test_unknown_fields_are_carried_through() -> None:
     utterance = Utterance.model_validate({"id": "a", "arousal": 3, "extra": {"take": 2}})
     assert utterance.extra == {"take": 2, "arousal": 3}
+
+
+def test_languages_become_codes() -> None:
+    assert [Utterance(id="a", language=name).language for name in ("German", "en-US", "", None)] == [
+        "de",
+        "en-US",
+        None,
+        None,
+    ]
+    with pytest.raises(ValidationError, match="expected a code of ISO 639"):
+        Utterance(id="a", language="Elvish")
+
+
+def test_a_transcript_written_before_it_had_a_language_is_read() -> None:
+    line = '{"id": "a", "prosody": {"duration_s": 1.0, "transcript": {"text": "so", "source": "whisper-base"}}}'
+    found = parse_line(line, "old.jsonl:1").prosody
+    assert found is not None
+    assert found.transcript.language is None
 
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker import languages
 from emotionthinker.emotions import parse_answer
 from emotionthinker.models.prompt import emotion_question, split_completion
 from emotionthinker.records import Explanation, Prosody, Transcript
@@ -62,7 +63,8 @@ def explain(
     or a loaded model; loaded ones stay in memory. `text` and `gender` (female, male) win over what would be recognised;
     with `transcribe=False` a missing text stays missing, and the model is asked without it. `emotion` is None when the
     answer does not name exactly one of the nine (`raw` keeps what was said), and without speech (nothing is asked).
-    Raises `AudioError` for an unusable sound, too_long above `max_seconds`, and `WeightsError` for an unusable model.
+    Raises `AudioError` for an unusable sound, too_long above `max_seconds`, `ValueError` for an unknown language,
+    and `WeightsError` for an unusable model.
     """
     stream = explain_stream(
         audio,
@@ -99,6 +101,7 @@ def explain_stream(
     from emotionthinker.prosody import activity, energy, transcript
     from emotionthinker.reasoning.claims import check
 
+    language = languages.checked(language)
     name, samples = _hear(audio, sample_rate, max_seconds)
     speech = activity.speech_mask(samples, RATE)
     anyone_speaks = speech.sum() * activity.FRAME_S >= energy.MIN_SPEECH_S - 1e-9
@@ -180,7 +183,7 @@ def _measure(
             samples,
             text=said.text,
             gender=gender,
-            language=language,
+            language=said.language or language,
             calibration=calibration,
             transcribe=False,
         ).prosody

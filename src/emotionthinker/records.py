@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from emotionthinker import languages
 from emotionthinker.errors import RecordError
 
 SCHEMA_VERSION = 1
@@ -90,6 +91,8 @@ class Rate(Record):
     near_boundary: bool | None = None
     group: str | None = None
     reason: str | None = None
+    """`silent`, `too_short`, `no_syllables`; or `implausible_text` beside the rate of the syllables, which were counted
+    since the text could not have been said in the time."""
 
 
 class Word(Record):
@@ -111,6 +114,9 @@ class Stress(Record):
     method: str | None = None
     """`acoustic`, `acoustic (words placed by length, not aligned)`, or `whistress`."""
     reason: str | None = None
+    """Without words: the transcript's reason; else the rate's, since words are placed where the rate is measured
+    (`implausible_text`: more than could be said in the time); `no_words`: the text has none. With words, why none is
+    stressed: `too_few_words` to compare, or `other_language` than the detector's."""
 
     @property
     def stressed(self) -> list[str]:
@@ -163,6 +169,8 @@ class Transcript(Record):
     text: str | None = None
     source: str | None = None
     """`given`, or the recogniser's name."""
+    language: str | None = None
+    """What the recogniser heard the words in, or was told (ISO 639 code); None for a given text."""
     words: list[Word] = Field(default_factory=list)
     """As written, in order, with the times the recogniser gives (`Stress.words` has the aligner's)."""
     confidence: float | None = None
@@ -227,6 +235,7 @@ class Utterance(Record):
     speaker: str | None = None
     split: str | None = None
     language: str | None = None
+    """ISO 639 code, of two letters where there is one, with a region or not; English names are turned into codes."""
     text: str | None = None
     emotion: str | None = None
     original_label: str | None = None
@@ -248,6 +257,8 @@ class Utterance(Record):
         if unknown:
             known["extra"] = {**(known.get("extra") or {}), **unknown}
         return known
+
+    _known_language = field_validator("language")(languages.checked)
 
 
 def transcript_of(utterance: Utterance) -> str | None:

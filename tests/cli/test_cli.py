@@ -139,3 +139,9 @@ def test_calibrate_fits_and_applies(tmp_path: Path) -> None:
     assert run.exit_code == 0, run.output
     levels = [u.prosody.energy.level for u in read_jsonl(tmp_path / "new" / "utterances.jsonl") if u.prosody]
     assert [levels.count(word) for word in ("low", "normal", "high")] == [20, 20, 20]
+
+
+def test_a_language_that_is_none_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["explain", str(tmp_path / "a.wav"), "--language", "Elvish"])
+    assert done.exit_code == 2
+    assert "Elvish" in done.output

@@ -112,6 +112,7 @@ def test_a_folder_of_shards_is_read_in_order(tmp_path: Path) -> None:
         ("[1]", "not an object"),
         ('{"text": "no sound named"}', "no sound file named"),
         ('{"path": "x.wav", "gender": "robot"}', "robot"),
+        ('{"path": "x.wav", "language": "Elvish"}', "'Elvish'; expected a code of ISO 639"),
         ('{"path": "x.wav", "age": "old"}', "age"),
     ],
 )
@@ -123,6 +124,14 @@ def test_a_bad_row_says_where_and_why_and_the_rest_is_read(line: str, message: s
     assert bad.id == "m.jsonl:3"
     assert message in str(bad.error)
     assert "3" in str(bad.error)
+
+
+def test_languages_become_codes_and_a_default_that_is_none_is_refused(tmp_path: Path) -> None:
+    rows = [{"path": "a.wav", "language": "deu"}, {"path": "b.wav", "language": "en-US"}, {"path": "c.wav"}]
+    manifest = write(tmp_path / "m.jsonl", rows)
+    assert [item.language for item in utterances([manifest], "Italian")] == ["de", "en-US", "it"]
+    with pytest.raises(RecordError, match="expected a code of ISO 639"):
+        list(utterances([manifest], "Elvish"))
 
 
 def test_a_repeated_id_is_a_bad_row(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from emotionthinker.errors import AudioError
-from emotionthinker.prosody import annotate
+from emotionthinker.prosody import annotate, stress, whisper
+from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.levels import Calibration, Cut
 from emotionthinker.records import Utterance
 
@@ -65,6 +66,23 @@ def test_silence_has_a_reason_in_every_group(seconds: float) -> None:
 def test_fifty_milliseconds_of_speech(speech: Any) -> None:
     found = annotate(speech(seconds=0.05), text="hi", transcribe=False)
     assert {reasons(found)[group] for group in ("pitch", "rate", "stress", "intonation")} == {"too_short"}
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "seconds", "reason"),
+    [
+        ("hi", "en", 0.05, "too_short"),
+        ("more words than anyone could say in so short a time " * 2, "en", 0.3, "implausible_text"),
+        ("你 " * 99, "zh", 0.5, "implausible_text"),
+        ("...", "en", 1.0, "no_words"),
+        (None, "en", 1.0, "no_transcript"),
+    ],
+)
+def test_stress_says_why_it_has_no_words(
+    text: str | None, language: str, seconds: float, reason: str, speech: Any
+) -> None:
+    found = annotate(speech(seconds=seconds), text=text, language=language, transcribe=False).prosody.stress
+    assert (found.words, found.reason) == ([], reason)
 
 
 @pytest.mark.parametrize("kind", ["noise", "dc", "click", "clipped", "tone"])
@@ -130,6 +148,33 @@ def test_too_long_is_refused(speech: Any) -> None:
 def test_unknown_gender_is_refused(speech: Any) -> None:
     with pytest.raises(ValueError, match="female"):
         annotate(speech(), gender="Male")
+
+
+@pytest.mark.parametrize("language", ["English", "eng", "en-US", "EN"])
+def test_a_language_may_be_named_in_other_ways(language: str, spoken: Any) -> None:
+    found = annotate(spoken("neutral"), text=TEXT, language=language, transcribe=False)
+    assert found.language in ("en", "en-US")
+    assert found.prosody.rate.method == "alignment"
+
+
+def test_the_language_that_was_heard_is_used_for_all_that_follows(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard("Das will sie am Mittwoch", -0.1, "de")
+    monkeypatch.setattr(whisper, "recognise", lambda *_: heard)
+    seen = []
+    real = stress.measure
+    monkeypatch.setattr(stress, "measure", lambda *a, **k: seen.append(k["language"]) or real(*a, **k))
+    found = annotate(speech(seconds=2.0), language=None)
+    assert found.language == found.prosody.transcript.language == "de"
+    assert found.prosody.rate.method == "letters+vad"
+    assert seen == ["de"]
+    told = annotate(speech(seconds=2.0), language="tlh")  # not known to the recogniser, which then tells for itself
+    assert (told.language, told.prosody.transcript.language) == ("tlh", "de")
+    assert told.prosody.rate.method == "letters+vad"
+
+
+def test_unknown_language_is_refused(speech: Any) -> None:
+    with pytest.raises(ValueError, match="Elvish"):
+        annotate(speech(), language="Elvish")
 
 
 def test_calibration_can_be_left_out_given_or_changed_on_disk(speech: Any, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_unknown_recognisers_are_refused(name: str, speech: Any) -> None:
 class FakeWhisper:
     """Two segments, the second one made up; records what it was asked."""
 
-    supported_languages = ("en", "de")
+    supported_languages = ("en", "de", "no")
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
@@ -66,6 +66,8 @@ def test_segments_words_and_confidence_are_kept(speech: Any, monkeypatch: pytest
     assert whisper.asked[0]["language"] == "en"
     measured(speech(), recogniser="faster-whisper:x", language="tlh")
     assert whisper.asked[1]["language"] is None
+    measured(speech(), recogniser="faster-whisper:x", language="nb")
+    assert whisper.asked[2]["language"] == "no"
 
 
 def test_given_text_needs_no_recogniser(speech: Any) -> None:

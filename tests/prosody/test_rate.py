@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -65,6 +67,25 @@ def test_unknown_words_and_numbers_are_aligned(spoken: Any) -> None:
     pace, spans = measured(samples, "They are comming 2 zorro evenning")
     assert pace.method == "alignment"
     assert [span.text for span in spans][3] == "2"
+
+
+MIXED = ("the MP3日 is here now", "I am B2北京 very sad", "we met at 5жук today friends")
+
+
+def test_mixed_scripts_do_not_kill_the_interpreter(spoken: Any) -> None:
+    """In a process of its own: a pronunciation without phones is a segmentation fault of the aligner."""
+    code = (
+        "from emotionthinker import audio\n"
+        "from emotionthinker.prosody import activity, rate, words\n"
+        f"samples, _ = audio.load({str(spoken('neutral'))!r})\n"
+        "speech = activity.speech_mask(samples, 16000)\n"
+        f"for text in {MIXED!r}:\n"
+        "    print(rate.measure(samples, 16000, speech, text)[0].method)\n"
+        "    print(rate.align(samples, 16000, words.read(text), speech) is None)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["nuclei+vad", "True"] * len(MIXED)
 
 
 def test_german_text_is_not_aligned_with_the_english_model(speech: Any) -> None:

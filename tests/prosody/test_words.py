@@ -40,6 +40,11 @@ def said(text: str, language: str = "en") -> str:
         ("NASA, the USA, the US army, the U.S., tell US", "nasa the usa the u s army the u s tell us"),
         ("two TVs, three XQJs", "two tvs three x q j's"),
         ("1/2, 3/4 and ½", "one half three quarters and one half"),
+        ("1½ cups, 3 ¾ kg", "one and one half cups three and three quarters kilograms"),
+        ("12⅓%", "twelve and one third percent"),
+        ("$.99, -$.50, £.05 and $.5", "ninety nine cents minus fifty cents five pence and point five dollars"),
+        ("user@example.com or bob99@x.co.uk.", "user at example dot com or bob ninety nine at x dot co dot uk"),
+        ("I am @home", "i am home"),
         ("1914-1918, 10-20", "nineteen fourteen to nineteen eighteen ten to twenty"),
         ("call 555-1234", "call five five five one two three four"),
         ("World War II, not an IV", "world war two not an i v"),
@@ -72,6 +77,8 @@ def test_german_numbers_and_umlauts() -> None:
         ("z.B. die 1990er", "zum beispiel die neunzehnhundertneunziger"),
         ("Der 21. ist da. Es waren 3.", "der einundzwanzigste ist da es waren drei"),
         ("2.000.000.000", "zwei milliarden"),
+        ("2½ kg, 3/4 und ⅓", "zwei ein halb kilogramm drei vier und ein drittel"),
+        ("an: max@x.de", "an max at x punkt de"),
     ],
 )
 def test_german_text_is_read_as_it_is_said(text: str, expected: str) -> None:
@@ -147,6 +154,10 @@ def test_numbers_keep_their_value_in_every_dress(number: int, dress: str) -> Non
     spoken = said(dress.format(number)).split()
     units = {"percent", "kilograms", "kilogram", "minus", "number", "dollars", "dollar"}
     assert _value([word for word in spoken if word not in units]) == number
+
+
+def test_endless_amounts_are_read_digit_by_digit() -> None:
+    assert said("$" + "1" * 5000 + ".50").split() == ["one"] * 5000 + ["dollars", "fifty"]
 
 
 @given(st.integers(0, 10**6), st.text("0123456789", min_size=1, max_size=8))
@@ -226,8 +237,11 @@ def test_german_letter_rules_count_phones(word: str, count: int) -> None:
 def test_scripts_that_do_not_spell_sounds_give_no_phones() -> None:
     assert words.phones("你好", "zh") == ()
     assert len(words.phones("привет", "ru")) == 6
+    assert words.count(words.read("an MP3日 plays")) == [2, 0, 4]
 
 
-@pytest.mark.parametrize(("language", "code"), [("en-GB", "en"), ("DE_at", "de"), (None, "en"), ("", "en")])
+@pytest.mark.parametrize(
+    ("language", "code"), [("en-GB", "en"), ("DE_at", "de"), (None, "en"), ("", "en"), ("German", "de")]
+)
 def test_primary_language(language: str | None, code: str) -> None:
     assert words.primary(language) == code

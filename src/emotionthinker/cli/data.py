@@ -11,7 +11,7 @@ import typer
 from emotionthinker.cli.stages import Out, Overrides, RecipeFile, Restart, Workers, fail_for, run_stage
 
 Sources = Annotated[list[Path], typer.Argument(help="Sound files, folders, or manifests (JSONL, CSV, Parquet).")]
-Language = Annotated[str, typer.Option(help="Language of clips that name none.")]
+Language = Annotated[str, typer.Option(help="Language of clips that name none: `en`, `de`, `German`, ...")]
 Transcribe = Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")]
 MaxSeconds = Annotated[float, typer.Option(help="Longer files are refused.", min=1)]
 

@@ -22,7 +22,7 @@ def explain(
     gender: Annotated[
         str | None, typer.Option(help="`female` or `male`, if known; else estimated or left open.")
     ] = None,
-    language: Annotated[str, typer.Option(help="Language of the speech.")] = "en",
+    language: Annotated[str, typer.Option(help="Language of the speech: `en`, `de`, `German`, ...")] = "en",
 ) -> None:
     """Name the emotion of clips, say why, and mark every acoustic claim true or false against measurement.
 
@@ -32,6 +32,7 @@ def explain(
     """
     from rich.console import Console
 
+    from emotionthinker import languages
     from emotionthinker.cli.collector import collector_at_rest
     from emotionthinker.errors import AudioError
     from emotionthinker.explaining import explain_stream, to_json
@@ -42,6 +43,10 @@ def explain(
         raise typer.BadParameter("--text belongs to one clip, but several were given")
     if gender not in (None, "female", "male"):
         raise typer.BadParameter(f"--gender is {gender!r}; expected female or male")
+    try:
+        languages.checked(language)
+    except ValueError as error:
+        raise typer.BadParameter(f"--language: {error}") from error
     console, errors = Console(), Console(stderr=True)
     explanations: list[Explanation] = []
     failed = 0

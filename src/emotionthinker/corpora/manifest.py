@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from emotionthinker import embedded
+from emotionthinker import embedded, languages
 from emotionthinker.corpora import ids, labels, splits
 from emotionthinker.errors import RecordError
 from emotionthinker.records import GENDERS, Utterance
@@ -43,9 +43,11 @@ class BadRow(NamedTuple):
 def utterances(sources: Sequence[str | Path], language: str | None = None) -> Iterator[Utterance | BadRow]:
     """Every clip of `sources` in order, unique ids, audio paths absolute, emotion one of the nine, split assigned.
 
-    `language` is used where a row names none. Rows that cannot be read, or repeat an id, come as `BadRow`. Raises
-    `RecordError` for a source that does not exist or is of no known kind.
+    `language` (a code or an English name) is used where a row names none. Rows that cannot be read, or repeat an id,
+    come as `BadRow`. Raises `RecordError` for a source that does not exist or is of no known kind, and where
+    `language` is none.
     """
+    language = _language(language, "language of the clips that name none")
     with contextlib.closing(ids.Seen()) as seen:
         for source in sources:
             for item in _rows(Path(source), language):
@@ -159,7 +161,7 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
                 "id": _text(named["id"]) or Path(str(named["audio"])).with_suffix("").as_posix(),
                 "audio": str((folder / str(named["audio"])).resolve()),
                 "dataset": dataset,
-                "language": _text(kept.get("language")) or language,
+                "language": _language(kept.get("language"), where) or language,
                 "speaker": _text(named["speaker"]),
                 "text": _text(named["text"]),
                 "emotion": emotion,
@@ -192,6 +194,13 @@ def _gender(value: Any, where: str) -> str | None:
 
 def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
     return next((fields[name] for name in names if name in fields), None)
+
+
+def _language(value: Any, where: str) -> str | None:
+    try:
+        return languages.checked(_text(value))
+    except ValueError as error:
+        raise RecordError(f"{where}: {error}") from error
 
 
 def _is_empty(value: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker import audio as sound
+from emotionthinker import languages
 from emotionthinker.prosody import (
     activity,
     energy,
@@ -20,6 +21,7 @@ from emotionthinker.prosody import (
     stress,
     stress_detector,
     transcript,
+    whisper,
     words,
 )
 from emotionthinker.prosody.faster import RECOGNISER
@@ -46,12 +48,14 @@ def annotate(
     """Measure pitch, energy, rate, stress, intonation, speaker and transcript of one clip (section 3.1 of the paper).
 
     `audio` is a sound file, or samples [n] or [n, channels] at `sample_rate`. `text` and `gender` (female, male) win
-    over what would be recognised; `transcribe=False` leaves a missing text missing. `recogniser` is `whisper-base`
+    over what would be recognised; `transcribe=False` leaves a missing text missing. `language` is a code or an English
+    name; None is told by the recogniser, and a given text is then read as English. `recogniser` is `whisper-base`
     (embedded) or `faster-whisper:MODEL`, `stress` is `acoustic` or `whistress:FOLDER`. `calibration` names the cuts of
     the levels (None: measurements only). Odd sound never raises: what it does not support is None with a `reason`.
-    Raises `AudioError` for unusable files or arrays, `ValueError` for an unknown gender or recogniser, `RecipeError`
-    or `WeightsError` for a chosen recogniser or stress detector that cannot be had.
+    Raises `AudioError` for unusable files or arrays, `ValueError` for an unknown gender, language or recogniser,
+    `RecipeError` or `WeightsError` for a chosen recogniser or stress detector that cannot be had.
     """
+    language = languages.checked(language)
     if gender is not None and gender not in GENDERS:
         raise ValueError(f"gender is {gender!r}; expected one of {GENDERS}, or None")
     if isinstance(audio, (str, os.PathLike)):
@@ -75,7 +79,7 @@ def annotate(
     return Utterance(
         id=id or (Path(path).stem if path else "clip"),
         audio=path,
-        language=language,
+        language=language or prosody.transcript.language,
         text=prosody.transcript.text,
         gender=gender,
         prosody=prosody,
@@ -99,7 +103,9 @@ def measure(
     samples = activity.prepared(samples, sample_rate)
     speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
-    ear = stress_detector.ear_of(stress, recogniser) if transcribe and not text else None
+    ear = None
+    if transcribe and not (text or "").strip() and len(samples) <= whisper.WINDOW_S * sample_rate:
+        ear = stress_detector.ear_of(stress, recogniser)
     said = transcript.measure(
         samples,
         sample_rate,
@@ -108,8 +114,9 @@ def measure(
         language=language,
         transcribe=transcribe,
         recogniser=recogniser,
-        listen=None if ear is None else ear.listen,
+        ear=None if ear is None else ear.listen,
     )
+    language = said.language or language
     pace, spans = rate.measure(samples, sample_rate, speech, said.text, language)
     return Prosody(
         duration_s=duration_s,
@@ -135,11 +142,16 @@ def _stress(
     ear: stress_detector.Ear | None,
 ) -> Stress:
     if not spans:
-        return Stress(reason=said.reason or pace.reason or "no_words")
+        return Stress(reason=said.reason or pace.reason or _unplaced(said.text or "", language))
     folder, code = stress_detector.folder_of(method), words.primary(language)
     if folder is not None:
         return stress_detector.measure(samples, sample_rate, spans, said.text or "", folder, code, ear)
     return stress.measure(samples, sample_rate, spans, track=track, language=code)
+
+
+def _unplaced(text: str, language: str | None) -> str:
+    """Why a text has no places in speech whose rate was measured: it has no words, or more than the speech has room."""
+    return "implausible_text" if words.read(text, language) else "no_words"
 
 
 def _calibration(source: str | Path | Calibration) -> Calibration:

@@ -66,4 +66,5 @@ def _measure(row: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # one clip must never stop a corpus; the side file names it
         message = f"unexpected {error!r}; please report it"
         return failure(str(row.get("id")), row.get("audio"), kind_of(error), message)
-    return utterance.model_copy(update={"prosody": heard.prosody, "text": heard.text}).model_dump(mode="json")
+    found = {"prosody": heard.prosody, "text": heard.text, "language": heard.language}
+    return utterance.model_copy(update=found).model_dump(mode="json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker.languages import WHISPER
 from emotionthinker.prosody.heard import Heard, HeardWord
 from emotionthinker.prosody.words import primary
 
@@ -34,7 +35,8 @@ def hear(samples: Samples, language: str | None, model: str) -> list[Heard]:
     from emotionthinker.models import ctranslate_whisper
 
     whisper = ctranslate_whisper.load(model)
-    code = primary(language) if language else None
+    code = primary(language) if language else ""
+    code = WHISPER.get(code, code)
     segments, info = whisper.transcribe(
         samples,
         language=code if code in whisper.supported_languages else None,

@@ -1,4 +1,4 @@
-"""What a recogniser hands over."""
+"""What a recogniser hands over, and whether it can be believed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import torch
+
+MIN_LOGPROB = -1.0
+"""Mean log-probability a token under which the words are taken for made up."""
 
 
 class HeardWord(NamedTuple):
@@ -35,3 +38,11 @@ class Listening(NamedTuple):
 
     heard: Heard
     states: tuple[torch.Tensor, ...]
+
+
+def unintelligible(heard: Heard) -> bool:
+    """Words that were hardly said: none, unlikely ones, or endless repeats."""
+    tokens = heard.text.lower().split()
+    looping = len(tokens) >= 8 and len(set(tokens)) <= len(tokens) / 4
+    doubtful = heard.logprob < MIN_LOGPROB
+    return not heard.text or looping or doubtful

@@ -26,6 +26,7 @@ _DE = (
 _DE_TENS = ("", "", "zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig")
 _DE_SIZES = ((10**9, "Milliarde", "Milliarden"), (10**6, "Million", "Millionen"))
 _DE_ORDINALS = {1: "erst", 3: "dritt", 7: "siebt", 8: "acht"}
+_DE_SHARES = {2: "halb", 3: "drittel", 7: "siebtel", 8: "achtel"}
 _LIMIT = 10**12
 _MAX_PLAIN_DIGITS = 9
 """Longer runs of digits without separators are telephone or serial numbers."""
@@ -85,8 +86,10 @@ def decade(digits: str, language: str = "en") -> list[str]:
     return [*words, last[:-1] + "ies" if last.endswith("y") else last + ("es" if last.endswith("x") else "s")]
 
 
-def fraction(above: int, below: int) -> list[str]:
-    """English words of a fraction with 1 <= above < below <= 10: one half, two thirds, three quarters."""
+def fraction(above: int, below: int, language: str = "en") -> list[str]:
+    """Words of a fraction with 1 <= above < below <= 10: one half, two thirds, three quarters; drei viertel."""
+    if language == "de":
+        return ["ein" if above == 1 else _DE[above], _DE_SHARES.get(below, f"{_DE[below]}tel")]
     name = {2: "half", 4: "quarter"}.get(below) or _ordinal(cardinal(below)[-1])
     return [*cardinal(above), name if above == 1 else name + "s"]
 

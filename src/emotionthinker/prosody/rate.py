@@ -179,12 +179,15 @@ def syllable_nuclei(samples: Samples, sample_rate: int, speech: Mask) -> npt.NDA
 def align(samples: Samples, sample_rate: int, said: list[SpokenWord], speech: Mask) -> Alignment | None:
     """Forced alignment of English words (pocketsphinx); None when it cannot be had or is not to be believed.
 
+    It cannot be had where a word holds letters that spell no English sounds (`MP3日`): a pronunciation without phones
+    kills the interpreter.
+
     One pass gives the words, their pronunciations and hence their phones. The aligner's second, phone-level pass only
     divides the words further (phone counts equal on 54 of 54 clips, median rate equal), doubles the cost and fails on
     one clip in six, so it is not run. A pass that fails or leaves out a tenth of the speech time is repeated with
     other low noise, then with wider beams; what fills the speech best is taken.
     """
-    if not said or len(samples) > MAX_ALIGNED_S * sample_rate:
+    if not said or not all(wording.count(said)) or len(samples) > MAX_ALIGNED_S * sample_rate:
         return None
     speech_s = float(_without_short_gaps(speech).sum()) * FRAME_S
     # Silence further out would move the aligner's own estimates of level and noise, and with them the words.

@@ -20,15 +20,20 @@ _SPLIT = re.compile(
     r"[\s–—…]+|(?<=[^\W\d])-(?=\w)|(?<=\d)-(?=[^\W\d])|--+|/(?=\D)(?!h\b)|(?<=[^\d\s])/(?!h\b)"
     r"|(?<=[^\W\d]),(?=[^\W\d])"
 )
-_SPACED_SIGN = re.compile(r"(?<=\d)\s+([€£$¥%])(?![\d.])")
-_AMOUNT = r"(\d[\d.,]*\d|\d)"
-_MONEY = re.compile(rf"(?:US|A|C)?([$€£¥]){_AMOUNT}([a-z]*)|{_AMOUNT}([$€£¥])")
+_VULGAR = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
+_SPACED_SIGN = re.compile(rf"(?<=[\d{_VULGAR}])\s+([€£$¥%])(?![\d.])")
+_SPACED_FRACTION = re.compile(rf"(?<=\d)\s+([{_VULGAR}])")
+_DIGITS = r"\d[\d.,]*\d|\d"
+_AMOUNT = f"({_DIGITS})"
+_MONEY = re.compile(rf"(?:US|A|C)?([$€£¥])(\.\d+|{_DIGITS})([a-z]*)|{_AMOUNT}([$€£¥])")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})((?::\d{2})?)(?:([ap])\.?m)?", re.IGNORECASE)
 _DECADE = {"en": re.compile(r"(\d*0)'?s"), "de": re.compile(r"(\d*0)er")}
 _FRACTION = re.compile(r"(\d{1,2})[/⁄](\d{1,2})")
+_ADDRESS = re.compile(r"[^\s@]+@[^\W_]+(?:\.[^\W_]+)+")
 _RANGE = re.compile(rf"{_AMOUNT}[-–]{_AMOUNT}")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _PARTS = re.compile(
+    rf"[{_VULGAR}]|"
     r"\d[\d.,]*(?:st|nd|rd|th)(?![^\W\d_])|\d[\d.,]*\d|\d|(?:°[CF]?)|[^\W\d_]+/h\b|[^\W\d_]+|[%&+=@#$€£¥×]"
 )
 _ROMAN = {"II": 2, "III": 3, "IV": 4, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "XI": 11, "XII": 12, "XIV": 14, "XVI": 16}
@@ -50,14 +55,14 @@ class Piece(NamedTuple):
 
     @property
     def after_number(self) -> bool:
-        return bool(re.fullmatch(r"[\d.,]*\d", self.before))
+        return bool(re.fullmatch(rf"[\d.,]*[\d{_VULGAR}]", self.before))
 
 
 def pieces(text: str, language: str) -> list[Piece]:
     """The pieces of `text` in order, stage directions left out."""
-    text = unicodedata.normalize("NFKC", _MARKUP.sub(" ", text)).replace("’", "'").replace("‘", "'")
+    text = _plain(_MARKUP.sub(" ", text)).replace("’", "'").replace("‘", "'")
     text = _NUMBER_SIGN.sub("number ", text) if language == "en" else text
-    text = _SPACED_SIGN.sub(r"\1", text)
+    text = _SPACED_SIGN.sub(r"\1", _SPACED_FRACTION.sub(r"\1", text))
     shouted = text.isupper() and len(text.split()) > 1
     raw = [piece for piece in _SPLIT.split(text) if piece]
     shown = [piece.strip(_EDGES) for piece in raw]
@@ -65,11 +70,19 @@ def pieces(text: str, language: str) -> list[Piece]:
     return [Piece(raw[i], shown[i], around[i], around[i + 2], shouted) for i in range(len(raw))]
 
 
+def _plain(text: str) -> str:
+    """Compatibility characters as plain ones, but `½` as it is: `1½` would become 11⁄2."""
+    parts = re.split(f"([{_VULGAR}])", text)
+    return "".join(part if part in _VULGAR else unicodedata.normalize("NFKC", part) for part in parts)
+
+
 def spoken(piece: Piece, language: str, known: Collection[str]) -> list[str]:
     """What is said for one piece; empty for pure punctuation. `known` are the words of the dictionary."""
     if not any(c.isalnum() for c in piece.shown):
         return _named(piece.shown, language)
-    if any(c.isdigit() for c in piece.shown):
+    if _ADDRESS.fullmatch(piece.shown):
+        return _address(piece.shown, language)
+    if any(c.isdigit() or c in _VULGAR for c in piece.shown):
         return [*_sign(piece), *_number(piece, language)]
     key = piece.shown.lower()
     unit = short.UNITS.get(language, {}).get(key)
@@ -85,6 +98,13 @@ def spoken(piece: Piece, language: str, known: Collection[str]) -> list[str]:
 
 def _named(shown: str, language: str) -> list[str]:
     return short.SYMBOLS.get(language, {}).get(shown, "").split()
+
+
+def _address(shown: str, language: str) -> list[str]:
+    """`user@example.com`: user at example dot com."""
+    names = {"@": "at", ".": "punkt" if language == "de" else "dot"}
+    parts = re.findall(r"[@.]|[^@.]+", shown)
+    return [word for part in parts for word in ([names[part]] if part in names else _parts(part, language))]
 
 
 def _sign(piece: Piece) -> list[str]:
@@ -118,8 +138,11 @@ def _parts(shown: str, language: str) -> list[str]:
     said = ["komma" if language == "de" else "point"] if shown.startswith(".") else []
     before = ""
     for part in _PARTS.findall(shown.removeprefix(".")):
-        unit = short.UNITS.get(language, {}).get(part.lower()) if before[-1:].isdigit() else None
-        if part[0].isdigit():
+        counted = before[-1:].isnumeric()
+        unit = short.UNITS.get(language, {}).get(part.lower()) if counted else None
+        if part in _VULGAR:
+            said += _vulgar(part, language, after_number=counted)
+        elif part[0].isdigit():
             said += numerals.one_by_one(part, language) if shown.startswith(".") else numerals.spell(part, language)
         elif unit:
             said += _unit(unit, before, language)
@@ -127,6 +150,13 @@ def _parts(shown: str, language: str) -> list[str]:
             said += _named(part, language) or ([part] if part[0].isalpha() else [])
         before = part
     return said
+
+
+def _vulgar(sign: str, language: str, *, after_number: bool) -> list[str]:
+    """`½`, and `1½` as one and one half; German zweieinhalb has no word between."""
+    above, below = map(int, unicodedata.normalize("NFKC", sign).split("⁄"))
+    between = ["and"] if after_number and language == "en" else []
+    return [*between, *numerals.fraction(above, below, language)]
 
 
 def _unit(unit: str, amount: str, language: str) -> list[str]:
@@ -155,10 +185,8 @@ def _money(found: re.Match[str], after: str, language: str) -> list[str]:
 
 
 def _with_cents(found: re.Match[str], whole: str, cents: str, language: str) -> list[str]:
-    said = (
-        [*numerals.spell(whole, language), _currency(found, language, whole)] if int(re.sub(r"\D", "", whole)) else []
-    )
-    if not said:
+    said = [*numerals.spell(whole, language), _currency(found, language, whole)]
+    if not any(int(c) for c in whole if c.isdecimal()):
         name = short.CENTS.get(language, {}).get(found[1] or found[5], "")
         return [*numerals.spell(cents.lstrip("0") or "0", language), name]
     return said if int(cents) == 0 else [*said, *numerals.spell(cents.lstrip("0"), language)]

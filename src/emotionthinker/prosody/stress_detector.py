@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from emotionthinker.audio import resampled
 from emotionthinker.errors import RecipeError
-from emotionthinker.prosody import faster, transcript
+from emotionthinker.prosody import faster, whisper
 from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.rate import WordSpan
 from emotionthinker.records import Stress, Word
@@ -70,8 +70,8 @@ class Ear:
         """Words of 16 kHz samples up to the window, heard at full scale, as the detector was trained."""
         from emotionthinker.models.whistress import Encoded, full_scale
 
-        whisper = self.detector.whisper, self.detector.processor
-        heard, states = transcript.listen(full_scale(samples), _RATE, language, whisper=whisper)
+        own = self.detector.whisper, self.detector.processor
+        heard, states = whisper.listen(full_scale(samples), _RATE, language, whisper=own)
         self._heard = samples, Encoded(states[-1], states[self.detector.layer])
         return heard
 

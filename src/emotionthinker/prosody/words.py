@@ -13,6 +13,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
+from emotionthinker import languages
 from emotionthinker.prosody import derived, letters, reading_out
 
 
@@ -24,8 +25,11 @@ class SpokenWord(NamedTuple):
 
 
 def primary(language: str | None) -> str:
-    """The language's primary subtag in lower case (`en-GB` -> `en`); nothing given counts as English."""
-    return re.split(r"[-_]", (language or "en").strip().lower())[0] or "en"
+    """The language's code without region (`en-GB`, `English` -> `en`); nothing given counts as English.
+
+    Raises `ValueError` for what names no language.
+    """
+    return re.split(r"[-_]", languages.checked(language) or "en")[0]
 
 
 def read(text: str, language: str | None = "en") -> list[SpokenWord]:
@@ -81,5 +85,6 @@ def phones(word: str, language: str | None = "en") -> tuple[str, ...]:
 
 
 def count(words: list[SpokenWord], language: str | None = "en") -> list[int]:
-    """Number of phones of each word, zero where the script does not spell sounds."""
-    return [sum(len(phones(said, language)) for said in word.spoken) for word in words]
+    """Number of phones of each word, zero where the script of any part of it (`MP3日`) does not spell sounds."""
+    parts = ([len(phones(said, language)) for said in word.spoken] for word in words)
+    return [sum(lengths) if all(lengths) else 0 for lengths in parts]
