@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import math
 import os
@@ -13,8 +12,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from emotionthinker import embedded
 from emotionthinker.corpora import ids, labels, splits
+from emotionthinker.corpora.tables import rows as rows
 from emotionthinker.errors import RecordError
 from emotionthinker.records import GENDERS, Utterance
 
@@ -125,11 +124,6 @@ def _from_file(path: Path, name: Path, language: str | None) -> Utterance:
     return Utterance(id=name.as_posix(), audio=str(path.resolve()), language=language)
 
 
-def rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
-    """(line or row number, its fields as they stand) of a manifest; a row that cannot be read is its error."""
-    return {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(path.suffix.lower(), _jsonl)(path)
-
-
 def _from_manifest(path: Path, language: str | None) -> Iterator[Utterance | BadRow]:
     for number, row in rows(path):
         where = f"{path.name}:{number}"
@@ -155,7 +149,7 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
         utterance = Utterance.model_validate(
             {
                 **{k: v for k, v in kept.items() if k not in {"gender", "language", "dataset", "prosody", "version"}},
-                "extra": _extra(kept),
+                "extra": _extra(kept, where),
                 "id": _text(named["id"]) or Path(str(named["audio"])).with_suffix("").as_posix(),
                 "audio": str((folder / str(named["audio"])).resolve()),
                 "dataset": dataset,
@@ -172,10 +166,17 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
     return utterance.model_copy(update={"split": splits.assign(utterance)})
 
 
-def _extra(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields that an Utterance has no place for travel along; a corpus' own `version` is one of them."""
-    extra = fields.get("extra")
-    carried = dict(extra) if isinstance(extra, dict) else {}
+def _extra(fields: dict[str, Any], where: str) -> dict[str, Any]:
+    """Fields that an Utterance has no place for travel along; a corpus' own `version` is one of them.
+
+    Tables without objects hold `extra` as JSON text.
+    """
+    extra = fields.get("extra", {})
+    with contextlib.suppress(ValueError):
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+    if not isinstance(extra, dict):
+        raise RecordError(f"{where}: extra {extra!r}; expected an object; a column of another name is carried along")
+    carried = dict(extra)
     if "version" in fields and not isinstance(fields["version"], int):
         carried["version"] = fields["version"]
     return carried
@@ -202,40 +203,3 @@ def _is_empty(value: Any) -> bool:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value).strip()
-
-
-def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
-    with open(path, encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                yield number, RecordError(f"{path}:{number}: not JSON: {error}")
-                continue
-            yield number, row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
-
-
-def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
-    with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
-        reader = csv.DictReader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-        for row in reader:
-            if None in row:
-                yield reader.line_num, RecordError(f"{path}:{reader.line_num}: more values than the header has fields")
-            else:
-                yield reader.line_num, dict(row)
-
-
-def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
-    import pyarrow as pa
-
-    try:
-        for number, row in enumerate(embedded.rows(path), 1):
-            if isinstance(row.get("extra"), str):
-                row["extra"] = json.loads(row["extra"])
-            if embedded.is_reference(str(row.get("audio"))):
-                row["audio_path"] = row.pop("audio")  # sound inside wins over the name of a file that may be elsewhere
-            yield number, row
-    except (pa.ArrowInvalid, OSError) as error:
-        raise RecordError(f"{path}: not a readable Parquet file: {error}") from error
