@@ -53,3 +53,11 @@ def test_a_name_that_fits_two_files_is_not_guessed(tree) -> None:
     tree.text("all.json", json.dumps([{**ROW, "audio_path": "dia0_utt0.wav"}]))
     tree.sound("MELD/train_splits/dia0_utt0.wav", "MELD/dev_splits/dia0_utt0.wav")
     assert tree.read("emotioncot")[1] == {"all.json:1": "missing_sound"}
+
+
+def test_hidden_files_are_no_annotations(tree) -> None:
+    tree.text("all.json", json.dumps([ROW]))
+    (tree.root / "._all.json").write_bytes(b"\0\5\x16\7\xff\xfe")
+    tree.sound("IEMOCAP/Ses01F_impro01_F000.wav")
+    found, failed = tree.read("emotioncot")
+    assert (len(found), failed) == (1, {})

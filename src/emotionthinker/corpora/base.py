@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emotionthinker.corpora import labels
+from emotionthinker.corpora import files, labels
 from emotionthinker.corpora.manifest import SOUND_FILES, BadRow
 from emotionthinker.errors import CorpusError, kind_of
 from emotionthinker.records import Utterance
@@ -102,25 +101,20 @@ def clip(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) 
 
 
 def sounds(root: Path, under: str = "", *, every: bool = False) -> list[Path]:
-    """Sound (and video) files below `root / under` (`root` without that folder), sorted by folder and name.
+    """Sound (and video) files below `root / under` (`root` without that folder), as `files.below` walks.
 
     Of files of one name in one folder the one that is best to decode is taken; with `every`, all but a video beside
-    its sound. Links are followed, so that a corpus may be put together from several disks. Hidden files (`._x.wav`)
-    are no clips.
+    its sound.
     """
+    home = root / under if (root / under).is_dir() else root
+    same: dict[tuple[Path, str], list[Path]] = {}
+    for path in files.below(home, *files.ending(SOUND_FILES | VIDEO_FILES)):
+        same.setdefault((path.parent, path.stem), []).append(path)
     found: list[Path] = []
-    walked: set[str] = set()
-    for folder, folders, names in os.walk(root / under if (root / under).is_dir() else root, followlinks=True):
-        walked.add(os.path.realpath(folder))
-        folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(folder, name)) not in walked)
-        same: dict[str, list[Path]] = {}
-        for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
-            if path.suffix.lower() in SOUND_FILES | VIDEO_FILES:
-                same.setdefault(path.stem, []).append(path)
-        for paths in same.values():
-            best, *rest = sorted(paths, key=_rank)
-            found.append(best)
-            found += [path for path in rest if every and path.suffix.lower() in SOUND_FILES]
+    for paths in same.values():
+        best, *rest = sorted(paths, key=_rank)
+        found.append(best)
+        found += [path for path in rest if every and path.suffix.lower() in SOUND_FILES]
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emotionthinker.corpora import files
 from emotionthinker.corpora.base import Corpus, Item, bad, clip
 from emotionthinker.corpora.places import Places
 from emotionthinker.emotions import EMOTIONS
@@ -27,7 +28,7 @@ _DATASETS = ("iemocap", "meld", "expresso", "ears", "msp_podcast")
 
 def read(root: Path) -> Iterator[Item]:
     """Sound is looked for below `root`, by the longest end of its path: put or link the five corpora there."""
-    sheets = sorted(path for kind in ("*.jsonl", "*.json", "*.parquet") for path in root.rglob(kind))
+    sheets = list(files.below(root, "*.jsonl", "*.json", "*.parquet"))
     places = Places(root)
     for sheet in sheets:
         for where, row in _rows(sheet):

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from emotionthinker.corpora import ids, labels, splits
+from emotionthinker.corpora import files, ids, labels, splits
 from emotionthinker.corpora.tables import rows as rows
 from emotionthinker.errors import RecordError
 from emotionthinker.records import GENDERS, Utterance
 
 SOUND_FILES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .au .w64".split())
+_SOUNDS = files.ending(SOUND_FILES)
 MANIFESTS = frozenset(".jsonl .ndjson .csv .tsv .parquet".split())
 ALIASES: dict[str, tuple[str, ...]] = {
     "audio": ("audio_path", "path", "audio", "file", "filename", "wav"),
@@ -62,7 +62,7 @@ def size(sources: Sequence[str | Path]) -> int:
 
 def _size(source: Path) -> int:
     if source.is_dir():
-        return sum(1 for _ in _files(source, SOUND_FILES)) or sum(_size(path) for path in _files(source, {".parquet"}))
+        return sum(1 for _ in files.below(source, *_SOUNDS)) or sum(map(_size, files.below(source, "*.parquet")))
     if not source.is_file() or source.suffix.lower() not in MANIFESTS:
         return 1
     if source.suffix.lower() == ".parquet":
@@ -96,27 +96,15 @@ def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:
 def _from_folder(folder: Path, language: str | None) -> Iterator[Utterance | BadRow]:
     """The sound files below a folder, or, where there are none, its Parquet files (the shards of `annotate`)."""
     empty = True
-    for path in _files(folder, SOUND_FILES):
+    for path in files.below(folder, *_SOUNDS):
         empty = False
         yield _from_file(path, path.relative_to(folder), language)
-    for path in _files(folder, {".parquet"}) if empty else ():
+    for path in files.below(folder, "*.parquet") if empty else ():
         empty = False
         yield from _from_manifest(path, language)
     if empty:
         expected = " ".join(sorted(SOUND_FILES))
         raise RecordError(f"{folder}: no sound file in this folder; expected {expected} (or Parquet files)")
-
-
-def _files(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
-    """Files below a folder in the order of sorted paths; one folder's names at a time are in memory."""
-    with os.scandir(folder) as entries:
-        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    for name, is_folder in found:
-        path = folder / name
-        if is_folder:
-            yield from _files(path, suffixes)
-        elif path.suffix.lower() in suffixes and path.is_file():
-            yield path
 
 
 def _from_file(path: Path, name: Path, language: str | None) -> Utterance:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from emotionthinker.corpora import files
 from emotionthinker.corpora.base import Corpus, Item, bad, clip, number, table
 
 _CLASSES = ("A", "S", "H", "U", "F", "D", "C", "N", "O", "X")
@@ -21,7 +22,7 @@ _GENDERS = {"male": "male", "female": "female"}
 
 
 def read(root: Path) -> Iterator[Item]:
-    sheet = next(iter(sorted(root.rglob("labels_consensus.csv"))), None)
+    sheet = next(files.below(root, "labels_consensus.csv"), None)
     if sheet is None:
         return
     for where, row in table(sheet):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emotionthinker.corpora import files
 from emotionthinker.corpora.base import Corpus, Embedded, Item, bad, clip
 
 _COLUMNS = ("audio_id", "audio", "transcription")
@@ -14,7 +15,7 @@ _COLUMNS = ("audio_id", "audio", "transcription")
 
 def read(root: Path) -> Iterator[Item]:
     """Every clip once; those that are in `train_fine` (the filtered subset of `train_full`) say so in `extra.fine`."""
-    tables = sorted(root.rglob("*.parquet"), key=lambda path: ("train_fine" in path.name, path))
+    tables = sorted(files.below(root, "*.parquet"), key=lambda path: ("train_fine" in path.name, path))
     fine = {row["audio_id"] for path in tables if "train_fine" in path.name for row in _rows(path, ["audio_id"])}
     seen: set[Any] = set()
     for path in tables:
