@@ -28,6 +28,10 @@ class Embedded(NamedTuple):
 Item = Utterance | BadRow | Embedded
 
 
+def _nothing(path: Path) -> dict[str, Any]:
+    return {}
+
+
 class Corpus(NamedTuple):
     """The card of a corpus and its reader."""
 
@@ -45,6 +49,8 @@ class Corpus(NamedTuple):
     layout: str
     """The tree `read` expects below its root."""
     read: Callable[[Path], Iterator[Item]]
+    told: Callable[[Path], dict[str, Any]] = _nothing
+    """Fields of a record (split, speaker, gender) by the path of its sound and the sheets beside it, without `read`."""
 
 
 def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
