@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -147,6 +148,11 @@ def table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 f"{path.name}:{reader.line_num}",
                 {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)},
             )
+
+
+def words_of(text: str) -> list[re.Match[str]]:
+    """Words of `text` as `extra.stressed_places` counts them, from 0: split at blanks and hyphens."""
+    return list(re.finditer(r"\S+", re.sub(r"\b(\w+)-(\w+)\b", r"\1 \2", text)))
 
 
 def number(text: str | None) -> float | None:

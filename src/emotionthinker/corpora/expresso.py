@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from emotionthinker.corpora.base import Corpus, Item, clip, segment, sounds, unnamed
+from emotionthinker.corpora.base import Corpus, Item, clip, segment, sounds, unnamed, words_of
 
 _STYLES = (
     "angry animal animaldir awe bored calm child childdir confused default desire disgusted enunciated fast fearful "
@@ -43,6 +44,8 @@ def _read_speech(
 ) -> Iterator[Item]:
     speaker = match[1]
     stretches = speech.get(path.stem, []) if "longform" in path.stem else []
+    text, places = _emphasised("" if stretches else texts.get(path.stem, ""))
+    words = words_of(text)
     for number, (_, start, end) in enumerate(stretches or [_WHOLE], 1):
         yield clip(
             "expresso",
@@ -51,9 +54,24 @@ def _read_speech(
             match[2],
             split=_split_of(splits.get(path.stem, []), start, end),
             **_speaker(speaker),
-            text=None if stretches else texts.get(path.stem),
-            extra={"kind": "read", **({"start_s": start, "end_s": end} if stretches else {})},
+            text=text or None,
+            extra={
+                "kind": "read",
+                "stressed_words": [words[place][0] for place in places],
+                "stressed_places": places,
+                **({"start_s": start, "end_s": end} if stretches else {}),
+            },
         )
+
+
+def _emphasised(marked: str) -> tuple[str, list[int]]:
+    """(text, places of the words that stand in asterisks): `I never said *she* stole it.`"""
+    parts = marked.split("*")
+    text = "".join(parts)
+    ends = [0, *itertools.accumulate(len(part) for part in parts)]
+    spans = list(zip(ends[1::2], ends[2::2], strict=False)) if len(parts) % 2 else []  # else a mark without its pair
+    words = enumerate(words_of(text))
+    return text, [n for n, word in words if any(word.start() < end and start < word.end() for start, end in spans)]
 
 
 def _dialogue(path: Path, match: re.Match[str], channel: int, splits: Spans, speech: Spans) -> Iterator[Item]:
