@@ -17,6 +17,7 @@ def expresso(tree):
     tree.sound(f"{home}/conversational/ex01-ex02/angry-animal/ex01-ex02_angry-animal_001.wav", channels=2, seconds=2)
     tree.text("read_transcriptions.txt", "ex01_happy_00001\tWhat a day!\nex02_whisper_00347\tQuiet now.\n")
     later = "ex03_default_longform_00001\t(1.0s,)\nex01-ex02_angry-animal_001\t(1.5s,)\n"
+    tree.text("VAD_segments.txt", "#MODEL: x\n")
     tree.text("splits/train.txt", f"# comment\nex01_happy_00001\n{later}")
     tree.text("splits/dev.txt", "ex02_whisper_00347\n")
     tree.text("splits/test.txt", "ex03_default_longform_00001\t(,1.0s)\nex01-ex02_angry-animal_001\t(,1.5s)\n")
@@ -60,6 +61,15 @@ def test_a_dialogue_has_one_speaker_a_channel_and_each_a_style(expresso) -> None
     assert (right.speaker, right.emotion, right.original_label) == ("expresso_ex02", None, "animal")
     assert str(right.audio).endswith("_001.wav#channel=2")
     assert len(audio.load(str(right.audio))[0]) == 32000
+
+
+def test_sheets_that_are_not_there_are_told(expresso) -> None:
+    """Without its splits all of Expresso would be trained on."""
+    for name in ("splits/test.txt", "VAD_segments.txt", "read_transcriptions.txt"):
+        (expresso.root / name).unlink()
+    failed = expresso.read("expresso")[1]
+    missing = [id_ for id_, kind in failed.items() if kind == "missing_sheet"]
+    assert missing == ["splits/test.txt", "read_transcriptions.txt", "VAD_segments.txt"]
 
 
 def test_stretches_of_long_files_and_the_side_of_a_border(expresso) -> None:

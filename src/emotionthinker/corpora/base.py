@@ -33,6 +33,10 @@ def _nothing(path: Path) -> dict[str, Any]:
     return {}
 
 
+def _whole(root: Path) -> list[str]:
+    return []
+
+
 class Corpus(NamedTuple):
     """The card of a corpus and its reader."""
 
@@ -52,6 +56,8 @@ class Corpus(NamedTuple):
     read: Callable[[Path], Iterator[Item]]
     told: Callable[[Path], dict[str, Any]] = _nothing
     """Fields of a record (split, speaker, gender) by the path of its sound and the sheets beside it, without `read`."""
+    absent: Callable[[Path], list[str]] = _whole
+    """Parts of the release that are not below the root, where a tree without them is no error (an IEMOCAP session)."""
 
 
 def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
@@ -63,16 +69,17 @@ def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
     if not root.is_dir():
         raise wrong_layout(corpus, root, "there is no such folder")
     seen: set[str] = set()
-    foreign = 0
+    foreign = sheets = 0
     for item in corpus.read(root):
         id_ = item.utterance.id if isinstance(item, Embedded) else item.id
         if isinstance(item, BadRow):
             foreign += kind_of(item.error) == "bad_name"
+            sheets += kind_of(item.error) == "missing_sheet"
         if id_ in seen:
             item = bad("repeated_id", id_, f"{root}: id {id_!r} comes a second time; ids must be unique")
         seen.add(id_)
         yield item
-    if len(seen) == foreign:
+    if len(seen) == foreign + sheets:
         raise wrong_layout(corpus, root, f"none of its files is there ({foreign} of other names)")
 
 
@@ -86,6 +93,11 @@ def wrong_layout(corpus: Corpus, root: Path, what: str) -> CorpusError:
 def bad(kind: str, id_: str, message: str) -> BadRow:
     """A row that makes no record, with its typed reason."""
     return BadRow(id_, CorpusError(kind, message))
+
+
+def missing_sheet(root: Path, name: str, what: str, source: str) -> BadRow:
+    """A table of the release that is not below the root: what comes of it, and where it is to be had."""
+    return bad("missing_sheet", name, f"{root}: no {name}, so {what}; put it there, it comes with {source}")
 
 
 def unnamed(root: Path, path: Path, expected: str) -> BadRow:

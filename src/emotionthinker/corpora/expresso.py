@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from emotionthinker.corpora.base import Corpus, Item, clip, segment, sounds, unnamed, words_of
+from emotionthinker.corpora.base import Corpus, Item, clip, missing_sheet, segment, sounds, unnamed, words_of
 
 _STYLES = (
     "angry animal animaldir awe bored calm child childdir confused default desire disgusted enunciated fast fearful "
@@ -29,7 +29,9 @@ def read(root: Path) -> Iterator[Item]:
     """Read speech a row a file; dialogues and long readings a row a stretch of speech (`VAD_segments.txt`)."""
     texts = _pairs(root / "read_transcriptions.txt")
     splits, speech = _splits(root / "splits"), _speech(root / "VAD_segments.txt")
+    long = False
     for path in sounds(root, "audio_48khz"):
+        long |= "longform" in path.stem or bool(_DIALOG.fullmatch(path.stem))
         if match := _READ.fullmatch(path.stem):
             yield from _read_speech(path, match, texts, splits, speech)
         elif match := _DIALOG.fullmatch(path.stem):
@@ -37,6 +39,18 @@ def read(root: Path) -> Iterator[Item]:
                 yield from _dialogue(path, match, channel, splits, speech)
         else:
             yield unnamed(root, path, "ex01_happy_00001.wav or ex01-ex02_happy_001.wav")
+    yield from _missing(root, long)
+
+
+def _missing(root: Path, long: bool) -> Iterator[Item]:
+    """Sheets that are not there; that of the stretches of speech matters to dialogues and long readings only."""
+    needed = {f"splits/{name}.txt": f"clips of {split} have no split" for name, split in _SPLITS.items()}
+    needed["read_transcriptions.txt"] = "read speech comes without words"
+    if long:
+        needed["VAD_segments.txt"] = "a dialogue or long reading is one clip of minutes"
+    for name, what in needed.items():
+        if not (root / name).is_file():
+            yield missing_sheet(root, name, what, "expresso.tar")
 
 
 def _read_speech(
