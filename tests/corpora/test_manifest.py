@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,33 @@ def test_an_extra_that_is_no_object_is_a_bad_row(tmp_path: Path) -> None:
     assert isinstance(fine, Utterance)
     assert isinstance(none, Utterance)
     assert (fine.extra, none.extra) == ({"mic": "far"}, {})
+
+
+@pytest.mark.parametrize("gender", ["other", "Unknown", "non-binary", "prefer not to say"])
+def test_a_gender_beyond_the_two_stays_beside_the_record(gender: str, tmp_path: Path) -> None:
+    (found,) = utterances([write(tmp_path / "m.jsonl", [{"path": "x.wav", "gender": gender, "text": "hi"}])])
+    assert isinstance(found, Utterance)
+    assert (found.gender, found.text, found.extra) == (None, "hi", {"gender": gender})
+
+
+def test_a_file_name_that_is_no_utf8_is_a_bad_row(tmp_path: Path) -> None:
+    folder = tmp_path / "sound"
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xfcber.flac")).touch()
+    (folder / "a.wav").touch()
+    good, bad = utterances([folder])
+    assert good.id == "a.wav"
+    assert isinstance(bad, BadRow)
+    assert bad.id == r"\xfcber.flac"
+    assert "file name is not UTF-8; rename it" in str(bad.error)
+    assert "convmv" in str(bad.error)
+
+
+def test_a_manifest_in_a_folder_that_is_no_utf8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"b\xfccher")
+    folder.mkdir()
+    with pytest.raises(RecordError, match=r"b\\xfccher/m\.jsonl: file name is not UTF-8"):
+        list(utterances([write(folder / "m.jsonl", [ROW])]))
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", "notes.txt", "empty", "bad.parquet"])

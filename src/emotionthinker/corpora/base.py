@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 import re
@@ -9,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emotionthinker.corpora import files, labels
-from emotionthinker.corpora.manifest import SOUND_FILES, BadRow
+from emotionthinker.corpora import files, ids, labels
+from emotionthinker.corpora.manifest import SOUND_FILES, BadRow, misnamed
 from emotionthinker.errors import CorpusError, kind_of
 from emotionthinker.records import Utterance
 
@@ -68,18 +69,17 @@ def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
     root = Path(root).resolve()
     if not root.is_dir():
         raise wrong_layout(corpus, root, "there is no such folder")
-    seen: set[str] = set()
-    foreign = sheets = 0
-    for item in corpus.read(root):
-        id_ = item.utterance.id if isinstance(item, Embedded) else item.id
-        if isinstance(item, BadRow):
-            foreign += kind_of(item.error) == "bad_name"
-            sheets += kind_of(item.error) == "missing_sheet"
-        if id_ in seen:
-            item = bad("repeated_id", id_, f"{root}: id {id_!r} comes a second time; ids must be unique")
-        seen.add(id_)
-        yield item
-    if len(seen) == foreign + sheets:
+    own = foreign = 0
+    with contextlib.closing(ids.Seen()) as seen:
+        for item in corpus.read(root):
+            id_ = item.utterance.id if isinstance(item, Embedded) else item.id
+            kind = kind_of(item.error) if isinstance(item, BadRow) else None
+            foreign += kind == "bad_name"
+            own += kind not in ("bad_name", "missing_sheet")
+            if not seen.add(id_):
+                item = bad("repeated_id", id_, f"{root}: id {id_!r} comes a second time; ids must be unique")
+            yield item
+    if not own:
         raise wrong_layout(corpus, root, f"none of its files is there ({foreign} of other names)")
 
 
@@ -102,10 +102,15 @@ def missing_sheet(root: Path, name: str, what: str, source: str) -> BadRow:
 
 def unnamed(root: Path, path: Path, expected: str) -> BadRow:
     """A sound file whose name says nothing to the corpus."""
-    return bad("bad_name", path.relative_to(root).as_posix(), f"{path}: expected {expected}")
+    return bad("bad_name", files.printable(path.relative_to(root)), f"{files.printable(path)}: expected {expected}")
 
 
-def clip(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) -> Utterance:
+def clip(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) -> Utterance | BadRow:
+    """The record of a sound file, or why there is none."""
+    return record(dataset, id_, audio, label, **fields) if files.is_utf8(audio) else misnamed(audio)
+
+
+def record(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) -> Utterance:
     """A record with the corpus' label kept and mapped (`labels.resolve`); empty values of `extra` are left out."""
     emotion, original = labels.resolve(None, label, dataset)
     fields["extra"] = {key: value for key, value in fields.pop("extra", {}).items() if value not in (None, "", [])}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emotionthinker.corpora.base import Corpus, Item, clip, sounds, unnamed
+from emotionthinker.errors import CorpusError
 
 _EMOTIONS = (
     "adoration amazement amusement anger confusion contentment cuteness desire disappointment disgust distress "
@@ -69,7 +70,15 @@ def _kind(name: str) -> tuple[str, str | None]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    """Its object, empty without the file. Raises `CorpusError` of kind bad_row for a file that holds none."""
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise CorpusError(
+            "bad_row", f"{path}: not a JSON object ({error}); fetch it again from {CORPUS.url}, or take it away"
+        ) from error
 
 
 CORPUS = Corpus(

@@ -9,8 +9,8 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from emotionthinker.corpora import files, registry
-from emotionthinker.corpora.base import Corpus, Item, bad, clip
-from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS
+from emotionthinker.corpora.base import Corpus, Item, bad, record
+from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS, misnamed
 from emotionthinker.corpora.places import Places
 from emotionthinker.corpora.tables import rows
 from emotionthinker.emotions import EMOTIONS
@@ -49,10 +49,12 @@ def _item(row: dict[str, Any], where: str, places: Places) -> Item:
     sound = places.find(str(audio))
     if sound is None:
         return bad("missing_sound", where, f"{where}: {audio} is not below the root; put or link the corpora there")
+    if not files.is_utf8(sound):
+        return misnamed(sound)
     paths = (PurePosixPath(str(audio).replace("\\", "/")), sound.relative_to(places.root))
     dataset = _dataset(row.get("dataset"), *paths)
     gender = GENDER_WORDS.get(str(_first(row, "gender") or "").lower())
-    utterance = clip(
+    utterance = record(
         dataset or "emotioncot",
         f"emotioncot_{dataset or 'clip'}_{re.sub(r'[^A-Za-z0-9]+', '_', str(audio)).strip('_')[-120:]}",
         sound,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from emotionthinker.corpora import files, ids, labels, splits
 from emotionthinker.corpora.tables import rows as rows
-from emotionthinker.errors import RecordError
+from emotionthinker.errors import CorpusError, RecordError
 from emotionthinker.records import GENDERS, Utterance
 
 SOUND_FILES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .au .w64".split())
@@ -29,6 +30,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """Our field -> names under which a manifest may hold it, the first one present with a value wins."""
 GENDER_WORDS = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
+_OTHER_GENDERS = frozenset("other unknown unspecified undisclosed nonbinary diverse prefernottosay".split())
 _EMPTY = frozenset({"", "none", "null", "nan", "n/a"})
 
 
@@ -83,10 +85,12 @@ def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:
         yield from _from_folder(source, language)
     elif not source.exists():
         raise RecordError(f"{source}: no such file or folder")
+    elif source.suffix.lower() in MANIFESTS and not files.is_utf8(source.resolve()):
+        raise misnamed(source.resolve()).error
     elif source.suffix.lower() in MANIFESTS:
         yield from _from_manifest(source, language)
     elif source.suffix.lower() in SOUND_FILES:
-        yield _from_file(source, Path(source.name), language)
+        yield from_file(source, Path(source.name), language)
     else:
         raise RecordError(
             f"{source}: neither sound ({' '.join(sorted(SOUND_FILES))}) nor manifest ({' '.join(sorted(MANIFESTS))})"
@@ -98,7 +102,7 @@ def _from_folder(folder: Path, language: str | None) -> Iterator[Utterance | Bad
     empty = True
     for path in files.below(folder, *_SOUNDS):
         empty = False
-        yield _from_file(path, path.relative_to(folder), language)
+        yield from_file(path, path.relative_to(folder), language)
     for path in files.below(folder, "*.parquet") if empty else ():
         empty = False
         yield from _from_manifest(path, language)
@@ -107,9 +111,20 @@ def _from_folder(folder: Path, language: str | None) -> Iterator[Utterance | Bad
         raise RecordError(f"{folder}: no sound file in this folder; expected {expected} (or Parquet files)")
 
 
-def _from_file(path: Path, name: Path, language: str | None) -> Utterance:
+def from_file(path: Path, name: Path, language: str | None = None) -> Utterance | BadRow:
     """Ids are paths below the source; the suffix stays, since `a.wav` and `a.flac` are two clips."""
-    return Utterance(id=name.as_posix(), audio=str(path.resolve()), language=language)
+    sound = path.resolve()
+    return (
+        Utterance(id=name.as_posix(), audio=str(sound), language=language) if files.is_utf8(sound) else misnamed(name)
+    )
+
+
+def misnamed(path: Path) -> BadRow:
+    """The row of a file whose name no record can hold."""
+    shown = files.printable(path)
+    return BadRow(
+        shown, CorpusError("bad_name", f"{shown}: file name is not UTF-8; rename it, for example with `convmv`")
+    )
 
 
 def _from_manifest(path: Path, language: str | None) -> Iterator[Utterance | BadRow]:
@@ -165,18 +180,25 @@ def _extra(fields: dict[str, Any], where: str) -> dict[str, Any]:
     if not isinstance(extra, dict):
         raise RecordError(f"{where}: extra {extra!r}; expected an object; a column of another name is carried along")
     carried = dict(extra)
+    if _is_other(fields.get("gender")):
+        carried["gender"] = fields["gender"]
     if "version" in fields and not isinstance(fields["version"], int):
         carried["version"] = fields["version"]
     return carried
 
 
 def _gender(value: Any, where: str) -> str | None:
-    if value is None:
+    if value is None or _is_other(value):
         return None
     known = GENDER_WORDS.get(str(value).strip().lower())
     if known is None:
         raise RecordError(f"{where}: gender {value!r}; expected {' or '.join(GENDERS)} (or nothing)")
     return known
+
+
+def _is_other(value: Any) -> bool:
+    """A gender beyond the two that the voice model knows, or one that was not told: it stays in `extra.gender`."""
+    return re.sub(r"[^a-z]", "", str(value).lower()) in _OTHER_GENDERS
 
 
 def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:

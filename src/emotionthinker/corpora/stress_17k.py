@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emotionthinker.corpora import files
-from emotionthinker.corpora.base import Corpus, Embedded, Item, bad, clip, words_of
+from emotionthinker.corpora.base import Corpus, Embedded, Item, bad, record, words_of
 
 _COLUMNS = ("audio_id", "audio", "transcription")
 
@@ -38,7 +38,7 @@ def _embedded(row: dict[str, Any], sound: bytes, split: str, fine: bool) -> Item
     places = [int(place) for place in _stressed(row)]
     suffix = Path((row["audio"].get("path")) or "clip.wav").suffix or ".wav"
     id_ = f"stress_17k_{row['audio_id']}"
-    utterance = clip(
+    utterance = record(
         "stress_17k",
         id_,
         Path(f"{id_}{suffix}"),
