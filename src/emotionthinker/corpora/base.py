@@ -156,10 +156,19 @@ def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """(place for messages, row) of a CSV file; values stripped, header names as they are."""
+def table(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """(place for messages, row) of a CSV file; values stripped, header names as they are.
+
+    Raises `CorpusError` of kind bad_row for a file without one of the `needed` columns.
+    """
     with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
         reader = csv.DictReader(lines)
+        header = reader.fieldnames or []
+        if not set(needed) <= set(header):
+            expected = (
+                f"expected a table with {', '.join(needed)}; fetch it again (a pointer of Git LFS: `git lfs pull`)"
+            )
+            raise CorpusError("bad_row", f"{path}: its first line is {','.join(header)!r}; {expected}")
         for row in reader:
             yield (
                 f"{path.name}:{reader.line_num}",
