@@ -26,7 +26,8 @@ class RecordError(EmotionThinkerError):
 class CorpusError(RecordError):
     """Something of a corpus that makes no record, or a corpus that is not there.
 
-    `kind` is one of `wrong_layout`, `bad_name`, `bad_label`, `bad_row`, `missing_sound`, `known_bad`, `repeated_id`.
+    `kind` is one of `wrong_layout`, `bad_name`, `bad_label`, `bad_row`, `missing_sound`, `missing_sheet`,
+    `known_bad`, `repeated_id`.
     """
 
     def __init__(self, kind: str, message: str) -> None:

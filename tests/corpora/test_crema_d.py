@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from emotionthinker.corpora import base, registry
+from emotionthinker.errors import CorpusError
 from emotionthinker.records import Utterance
 
 ACTORS = "ActorID,Age,Sex,Race,Ethnicity\n1001,51,Male,Caucasian,Not Hispanic\n1002,21,Female,Caucasian,Not Hispanic\n"
@@ -38,3 +39,10 @@ def test_the_real_clips() -> None:
     assert all(isinstance(clip, Utterance) and clip.text and clip.emotion for clip in clips)
     assert len(clips) == 760
     assert {clip.speaker for clip in clips} == {f"crema_{number}" for number in range(1001, 1079)}
+
+
+def test_a_sheet_that_is_a_pointer_is_named(tree) -> None:
+    tree.text("VideoDemographics.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
+    tree.sound("AudioWAV/1001_DFA_ANG_XX.wav")
+    with pytest.raises(CorpusError, match=r"VideoDemographics\.csv: its first line is 'version .*git lfs pull"):
+        tree.read("crema_d")

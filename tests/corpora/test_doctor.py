@@ -211,3 +211,28 @@ def test_the_command(clinic: Path, tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text(f"path,text\n{clinic / 'good.wav'},hello\n")
     healthy = CliRunner().invoke(app, ["corpus", "doctor", str(tmp_path / "one.csv"), "--out", str(tmp_path / "two")])
     assert healthy.exit_code == 0
+
+
+def test_a_pointer_of_git_lfs_says_what_to_pull(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.wav", "b.mp4"):
+        pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 98126\n"
+        (tmp_path / "in" / name).write_text(pointer)
+    summary = examine(tmp_path / "in", tmp_path / "out")
+    assert summary["verdicts"] == {"broken": 2}
+    fixes = (tmp_path / "out" / "fixes.txt").read_text()
+    assert fixes.count("run `git lfs pull`") == 2
+
+
+def test_a_name_that_is_no_utf8_is_a_row_of_the_doctor(speech: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", speech(seconds=1.0), 16000)
+    (tmp_path / "a.wav").rename(tmp_path / os.fsdecode(b"\xfcber.wav"))
+    assert examine(tmp_path, tmp_path / "out")["verdicts"] == {"bad_row": 1}
+    assert r"\xfcber.wav: file name is not UTF-8" in (tmp_path / "out" / "fixes.txt").read_text()
+
+
+@pytest.mark.parametrize("setting", ["--max-seconds=0", "--max-seconds=nan", "--clipped-share=0", "--clipped-share=2"])
+def test_a_limit_out_of_range_is_a_usage_error(setting: str, clinic: Path, tmp_path: Path) -> None:
+    found = CliRunner().invoke(app, ["corpus", "doctor", str(clinic), "--out", str(tmp_path / "out"), setting])
+    assert found.exit_code == 2
+    assert "Invalid value" in found.output

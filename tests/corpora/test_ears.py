@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from emotionthinker.errors import CorpusError
+
 
 def test_emotions_styles_and_people(tree) -> None:
     tree.text(
@@ -33,3 +37,11 @@ def test_emotions_styles_and_people(tree) -> None:
     }
     assert found["ears_p103_freeform_speech_01"].gender is None
     assert failed == {"noise/rain.wav": "bad_name"}
+
+
+@pytest.mark.parametrize("content", ["404: Not Found", "[1, 2]"])
+def test_a_broken_sheet_is_named(content: str, tree) -> None:
+    tree.text("transcripts.json", content)
+    tree.sound("p001/emo_anger_sentences.wav")
+    with pytest.raises(CorpusError, match=r"transcripts\.json: not a JSON object"):
+        tree.read("ears")

@@ -17,6 +17,7 @@ def expresso(tree):
     tree.sound(f"{home}/conversational/ex01-ex02/angry-animal/ex01-ex02_angry-animal_001.wav", channels=2, seconds=2)
     tree.text("read_transcriptions.txt", "ex01_happy_00001\tWhat a day!\nex02_whisper_00347\tQuiet now.\n")
     later = "ex03_default_longform_00001\t(1.0s,)\nex01-ex02_angry-animal_001\t(1.5s,)\n"
+    tree.text("VAD_segments.txt", "#MODEL: x\n")
     tree.text("splits/train.txt", f"# comment\nex01_happy_00001\n{later}")
     tree.text("splits/dev.txt", "ex02_whisper_00347\n")
     tree.text("splits/test.txt", "ex03_default_longform_00001\t(,1.0s)\nex01-ex02_angry-animal_001\t(,1.5s)\n")
@@ -33,6 +34,26 @@ def test_read_speech(expresso) -> None:
     assert failed == {"audio_48khz/read/ex03/happy.wav": "bad_name"}
 
 
+@pytest.mark.parametrize(
+    ("marked", "text", "words", "places"),
+    [
+        ("I never said *she* stole it.", "I never said she stole it.", ["she"], [3]),
+        ("*Two words* and a well-*known* one*.", "Two words and a well-known one.", None, None),
+        (
+            "*Two words* and a well-*known* one.",
+            "Two words and a well-known one.",
+            ["Two", "words", "known"],
+            [0, 1, 5],
+        ),
+        ("Not *so!*", "Not so!", ["so!"], [1]),
+    ],
+)
+def test_marks_of_emphasis_are_no_words(expresso, marked, text, words, places) -> None:
+    expresso.text("read_transcriptions.txt", f"ex04_default_emphasis_00010\t{marked}\n")
+    clip = expresso.read("expresso")[0]["expresso_ex04_default_emphasis_00010"]
+    assert (clip.text, clip.extra.get("stressed_words"), clip.extra.get("stressed_places")) == (text, words, places)
+
+
 def test_a_dialogue_has_one_speaker_a_channel_and_each_a_style(expresso) -> None:
     found, _ = expresso.read("expresso")
     left, right = (found[f"expresso_ex01-ex02_angry-animal_001_{channel}"] for channel in (1, 2))
@@ -40,6 +61,15 @@ def test_a_dialogue_has_one_speaker_a_channel_and_each_a_style(expresso) -> None
     assert (right.speaker, right.emotion, right.original_label) == ("expresso_ex02", None, "animal")
     assert str(right.audio).endswith("_001.wav#channel=2")
     assert len(audio.load(str(right.audio))[0]) == 32000
+
+
+def test_sheets_that_are_not_there_are_told(expresso) -> None:
+    """Without its splits all of Expresso would be trained on."""
+    for name in ("splits/test.txt", "VAD_segments.txt", "read_transcriptions.txt"):
+        (expresso.root / name).unlink()
+    failed = expresso.read("expresso")[1]
+    missing = [id_ for id_, kind in failed.items() if kind == "missing_sheet"]
+    assert missing == ["splits/test.txt", "read_transcriptions.txt", "VAD_segments.txt"]
 
 
 def test_stretches_of_long_files_and_the_side_of_a_border(expresso) -> None:

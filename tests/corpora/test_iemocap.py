@@ -49,3 +49,24 @@ def test_without_sentence_files_the_part_of_the_dialogue_is_heard(tree) -> None:
     excited = found["iemocap_Ses01F_impro01_M001"]
     assert (excited.emotion, excited.original_label, excited.text) == ("Happy", "exc", None)
     assert len(audio.load(str(excited.audio))[0]) == 1600
+
+
+def test_marks_of_laughter_are_no_words(tree) -> None:
+    """They would tell the label to whoever reads the text."""
+    words = "Ses01F_impro01_F000 [000.1-000.4]: [LAUGHTER] Excuse  me. [BREATHING] ++GARBAGE++ Wait [out there].\n"
+    tree.text("Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", LABELS)
+    tree.text("Session1/dialog/transcriptions/Ses01F_impro01.txt", words + "Ses01F_impro01_M000 [0-1]: [LAUGHTER]\n")
+    tree.sound("Session1/dialog/wav/Ses01F_impro01.wav")
+    found, _ = tree.read("iemocap")
+    said, laughed = found["iemocap_Ses01F_impro01_F000"], found["iemocap_Ses01F_impro01_M000"]
+    assert said.text == "Excuse me. Wait ."
+    assert said.extra["transcript_marks"] == ["LAUGHTER", "BREATHING", "GARBAGE", "out there"]
+    assert (laughed.text, laughed.extra["transcript_marks"]) == (None, ["LAUGHTER"])
+
+
+def test_a_session_without_its_sheets_is_told(tree) -> None:
+    dialog(tree)
+    tree.sound("Session1/dialog/wav/Ses01F_impro01.wav", "Session2/dialog/wav/Ses02F_impro01.wav")
+    failed = tree.read("iemocap")[1]
+    missing = {id_ for id_, kind in failed.items() if kind == "missing_sheet"}
+    assert missing == {"Session2/dialog/EmoEvaluation", "Session2/dialog/transcriptions"}

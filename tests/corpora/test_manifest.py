@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -141,11 +142,44 @@ def test_a_repeated_id_is_a_bad_row(tmp_path: Path) -> None:
     assert "unique" in str(second.error)
 
 
-def test_a_csv_row_with_too_many_values(tmp_path: Path) -> None:
-    (tmp_path / "m.csv").write_text("path,text\nx.wav,hello, there\n")
-    (bad,) = utterances([tmp_path / "m.csv"])
+def test_an_extra_that_is_no_object_is_a_bad_row(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    extra = ["studio take", '{"mic": "far"}', "[1]", None]
+    pq.write_table(pa.table({"path": [f"{n}.wav" for n in range(4)], "extra": extra}), tmp_path / "m.parquet")
+    text, fine, listed, none = utterances([tmp_path / "m.parquet"])
+    assert all(isinstance(bad, BadRow) and "expected an object" in str(bad.error) for bad in (text, listed))
+    assert isinstance(fine, Utterance)
+    assert isinstance(none, Utterance)
+    assert (fine.extra, none.extra) == ({"mic": "far"}, {})
+
+
+@pytest.mark.parametrize("gender", ["other", "Unknown", "non-binary", "prefer not to say"])
+def test_a_gender_beyond_the_two_stays_beside_the_record(gender: str, tmp_path: Path) -> None:
+    (found,) = utterances([write(tmp_path / "m.jsonl", [{"path": "x.wav", "gender": gender, "text": "hi"}])])
+    assert isinstance(found, Utterance)
+    assert (found.gender, found.text, found.extra) == (None, "hi", {"gender": gender})
+
+
+def test_a_file_name_that_is_no_utf8_is_a_bad_row(tmp_path: Path) -> None:
+    folder = tmp_path / "sound"
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xfcber.flac")).touch()
+    (folder / "a.wav").touch()
+    good, bad = utterances([folder])
+    assert good.id == "a.wav"
     assert isinstance(bad, BadRow)
-    assert "more values" in str(bad.error)
+    assert bad.id == r"\xfcber.flac"
+    assert "file name is not UTF-8; rename it" in str(bad.error)
+    assert "convmv" in str(bad.error)
+
+
+def test_a_manifest_in_a_folder_that_is_no_utf8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"b\xfccher")
+    folder.mkdir()
+    with pytest.raises(RecordError, match=r"b\\xfccher/m\.jsonl: file name is not UTF-8"):
+        list(utterances([write(folder / "m.jsonl", [ROW])]))
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", "notes.txt", "empty", "bad.parquet"])

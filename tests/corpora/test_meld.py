@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from emotionthinker.corpora import meld
+
 HEAD = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
 TIMES = '8,21,"00:16:16,059","00:16:21,731"\n'
 
@@ -44,6 +46,38 @@ def test_sheets_splits_and_known_clips(tree) -> None:
         "test_sent_emo.csv:3": "bad_label",
         "meld_test_dia3_utt2": "missing_sound",
     }
+
+
+def test_a_folder_without_its_sheet_is_told_and_a_split_without_either(tree) -> None:
+    sheets(tree)
+    (tree.root / "train_sent_emo.csv").unlink()
+    (tree.root / "test_sent_emo.csv").unlink()
+    tree.sound("dev_splits_complete/dia1_utt0.mp4", "MELD.Raw/train_splits/dia0_utt0.mp4")
+    found, failed = tree.read("meld")
+    assert list(found) == ["meld_dev_dia1_utt0"]
+    assert failed == {"train_sent_emo.csv": "missing_sheet", "meld_dev_dia110_utt7": "known_bad"}
+    assert meld.absent(tree.root) == ["test"]
+
+
+@pytest.mark.parametrize(
+    ("name", "speaker"),
+    [
+        ("Joey", "meld_Joey"),
+        ("Dr. Green", "meld_Dr. Green"),
+        ("Phoebe Sr.", "meld_Phoebe Sr"),
+        ("All", None),
+        ("Ross and Rachel", None),
+        ("", None),
+        ("Woman", "meld_Woman_s8e21"),
+        ("The Woman", "meld_The Woman_s8e21"),
+        ("Fireman No. 2", "meld_Fireman No. 2_s8e21"),
+        ("1st Customer", "meld_1st Customer_s8e21"),
+    ],
+)
+def test_groups_are_no_speaker_and_roles_one_of_their_episode(name: str, speaker: str | None, tree) -> None:
+    tree.text("dev_sent_emo.csv", HEAD + f"1,Hey.,{name},joy,positive,0,0,{TIMES}")
+    tree.sound("dev/dia0_utt0.wav")
+    assert tree.read("meld")[0]["meld_dev_dia0_utt0"].speaker == speaker
 
 
 @pytest.mark.real

@@ -51,6 +51,25 @@ def test_a_failed_run_leaves_the_older_manifest(tree, tmp_path: Path) -> None:
         prepare.prepare(registry.get("emodb"), tree.root, tmp_path / "m.csv")
 
 
+def test_rows_without_a_clip_replace_no_manifest(tree, tmp_path: Path) -> None:
+    out = tmp_path / "m.jsonl"
+    out.write_text("older\n")
+    tree.text("dev-clean/84/121123/84-121123.trans.txt", "84-121123-0000 GO\n")
+    with pytest.raises(CorpusError, match="missing_sound: 1"):
+        prepare.prepare(registry.get("librispeech"), tree.root, out)
+    assert out.read_text() == "older\n"
+    assert "84-121123-0000" in prepare.failures_of(out).read_text()
+
+
+def test_what_a_partial_tree_lacks_is_told(tree, tmp_path: Path) -> None:
+    sheet = "[0.1 - 0.4]\tSes02F_impro01_F000\tneu\t[2.5, 2.5, 2.5]\n"
+    tree.text("Session2/dialog/EmoEvaluation/Ses02F_impro01.txt", sheet)
+    tree.text("Session2/dialog/transcriptions/Ses02F_impro01.txt", "Ses02F_impro01_F000 [0.1-0.4]: Go.\n")
+    tree.sound("Session2/dialog/wav/Ses02F_impro01.wav")
+    counts = prepare.prepare(registry.get("iemocap"), tree.root, tmp_path / "m.jsonl")
+    assert (counts["failed"], counts["absent"]) == ({}, ["Session1", "Session3", "Session4", "Session5"])
+
+
 def test_the_command(tree, tmp_path: Path) -> None:
     tree.sound("AudioWAV/1001_DFA_ANG_XX.wav")
     good = CliRunner().invoke(app, ["corpus", "CREMA-D", str(tree.root), "--out", str(tmp_path / "c.jsonl")])

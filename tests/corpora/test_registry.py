@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -52,6 +53,18 @@ def test_hidden_files_are_no_clips_and_links_are_followed(tree, tmp_path: Path) 
     (other / "link").symlink_to(tree.root / "wav")
     (tree.root / "wav" / "loop").symlink_to(other)
     assert [path.name for path in base.sounds(other)] == ["03a01Fa.wav"]
+
+
+def test_names_that_are_no_utf8_are_bad_rows(tree) -> None:
+    tree.sound("wav/03a01Fa.wav", "wav/bad.wav", "other/08a02La.wav")
+    (tree.root / "wav" / "bad.wav").rename(tree.root / "wav" / os.fsdecode(b"\xfcber.wav"))
+    (tree.root / "other").rename(tree.root / os.fsdecode(b"b\xfccher"))
+    found, failed = tree.read("emodb")
+    assert list(found) == ["emodb_03a01Fa"]
+    assert {id_.rpartition("/")[2]: kind for id_, kind in failed.items()} == {
+        r"\xfcber.wav": "bad_name",
+        "08a02La.wav": "bad_name",
+    }
 
 
 @pytest.mark.parametrize("spelling", ["CREMA-D", "crema_d", "CremaD", "crema d"])

@@ -14,6 +14,12 @@ from emotionthinker.cli.stages import Workers, fail_for
 from emotionthinker.corpora import registry
 
 
+def _above_0(value: float) -> float:
+    if not value > 0:
+        raise typer.BadParameter(f"{value:g}; expected more than 0")
+    return value
+
+
 class AnySpelling(TyperGroup):
     """Finds `CREMA-D`, `crema-d` and `crema_d` alike."""
 
@@ -50,10 +56,12 @@ def doctor(
     write_clean: Annotated[
         Path | None, typer.Option(help="Also write a manifest (.jsonl) without the clips that cannot be used.")
     ] = None,
-    max_seconds: Annotated[float, typer.Option(help="Longer clips are told.", min=0)] = 30.0,
+    max_seconds: Annotated[float, typer.Option(help="Longer clips are told.", callback=_above_0)] = 30.0,
     min_seconds: Annotated[float, typer.Option(help="Shorter clips are told.", min=0)] = 0.3,
     silent_dbfs: Annotated[float, typer.Option(help="Clips whose loudest 50 ms lie below are told.")] = -60.0,
-    clipped_share: Annotated[float, typer.Option(help="Share of samples flat at full scale.", min=0, max=1)] = 0.001,
+    clipped_share: Annotated[
+        float, typer.Option(help="Share of samples flat at full scale.", max=1, callback=_above_0)
+    ] = 0.001,
     workers: Workers = 0,
 ) -> None:
     """Decode every file and tell what is broken, silent, clipped, too long, doubled, without words or known to be bad.

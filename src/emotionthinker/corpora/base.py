@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
-import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emotionthinker.corpora import labels
-from emotionthinker.corpora.manifest import SOUND_FILES, BadRow
+from emotionthinker.corpora import files, ids, labels
+from emotionthinker.corpora.manifest import SOUND_FILES, BadRow, misnamed
 from emotionthinker.errors import CorpusError, kind_of
 from emotionthinker.records import Utterance
 
@@ -27,6 +28,14 @@ class Embedded(NamedTuple):
 
 
 Item = Utterance | BadRow | Embedded
+
+
+def _nothing(path: Path) -> dict[str, Any]:
+    return {}
+
+
+def _whole(root: Path) -> list[str]:
+    return []
 
 
 class Corpus(NamedTuple):
@@ -46,6 +55,10 @@ class Corpus(NamedTuple):
     layout: str
     """The tree `read` expects below its root."""
     read: Callable[[Path], Iterator[Item]]
+    told: Callable[[Path], dict[str, Any]] = _nothing
+    """Fields of a record (split, speaker, gender) by the path of its sound and the sheets beside it, without `read`."""
+    absent: Callable[[Path], list[str]] = _whole
+    """Parts of the release that are not below the root, where a tree without them is no error (an IEMOCAP session)."""
 
 
 def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
@@ -56,17 +69,17 @@ def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
     root = Path(root).resolve()
     if not root.is_dir():
         raise wrong_layout(corpus, root, "there is no such folder")
-    seen: set[str] = set()
-    foreign = 0
-    for item in corpus.read(root):
-        id_ = item.utterance.id if isinstance(item, Embedded) else item.id
-        if isinstance(item, BadRow):
-            foreign += kind_of(item.error) == "bad_name"
-        if id_ in seen:
-            item = bad("repeated_id", id_, f"{root}: id {id_!r} comes a second time; ids must be unique")
-        seen.add(id_)
-        yield item
-    if len(seen) == foreign:
+    own = foreign = 0
+    with contextlib.closing(ids.Seen()) as seen:
+        for item in corpus.read(root):
+            id_ = item.utterance.id if isinstance(item, Embedded) else item.id
+            kind = kind_of(item.error) if isinstance(item, BadRow) else None
+            foreign += kind == "bad_name"
+            own += kind not in ("bad_name", "missing_sheet")
+            if not seen.add(id_):
+                item = bad("repeated_id", id_, f"{root}: id {id_!r} comes a second time; ids must be unique")
+            yield item
+    if not own:
         raise wrong_layout(corpus, root, f"none of its files is there ({foreign} of other names)")
 
 
@@ -82,12 +95,22 @@ def bad(kind: str, id_: str, message: str) -> BadRow:
     return BadRow(id_, CorpusError(kind, message))
 
 
+def missing_sheet(root: Path, name: str, what: str, source: str) -> BadRow:
+    """A table of the release that is not below the root: what comes of it, and where it is to be had."""
+    return bad("missing_sheet", name, f"{root}: no {name}, so {what}; put it there, it comes with {source}")
+
+
 def unnamed(root: Path, path: Path, expected: str) -> BadRow:
     """A sound file whose name says nothing to the corpus."""
-    return bad("bad_name", path.relative_to(root).as_posix(), f"{path}: expected {expected}")
+    return bad("bad_name", files.printable(path.relative_to(root)), f"{files.printable(path)}: expected {expected}")
 
 
-def clip(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) -> Utterance:
+def clip(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) -> Utterance | BadRow:
+    """The record of a sound file, or why there is none."""
+    return record(dataset, id_, audio, label, **fields) if files.is_utf8(audio) else misnamed(audio)
+
+
+def record(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) -> Utterance:
     """A record with the corpus' label kept and mapped (`labels.resolve`); empty values of `extra` are left out."""
     emotion, original = labels.resolve(None, label, dataset)
     fields["extra"] = {key: value for key, value in fields.pop("extra", {}).items() if value not in (None, "", [])}
@@ -102,25 +125,20 @@ def clip(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) 
 
 
 def sounds(root: Path, under: str = "", *, every: bool = False) -> list[Path]:
-    """Sound (and video) files below `root / under` (`root` without that folder), sorted by folder and name.
+    """Sound (and video) files below `root / under` (`root` without that folder), as `files.below` walks.
 
     Of files of one name in one folder the one that is best to decode is taken; with `every`, all but a video beside
-    its sound. Links are followed, so that a corpus may be put together from several disks. Hidden files (`._x.wav`)
-    are no clips.
+    its sound.
     """
+    home = root / under if (root / under).is_dir() else root
+    same: dict[tuple[Path, str], list[Path]] = {}
+    for path in files.below(home, *files.ending(SOUND_FILES | VIDEO_FILES)):
+        same.setdefault((path.parent, path.stem), []).append(path)
     found: list[Path] = []
-    walked: set[str] = set()
-    for folder, folders, names in os.walk(root / under if (root / under).is_dir() else root, followlinks=True):
-        walked.add(os.path.realpath(folder))
-        folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(folder, name)) not in walked)
-        same: dict[str, list[Path]] = {}
-        for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
-            if path.suffix.lower() in SOUND_FILES | VIDEO_FILES:
-                same.setdefault(path.stem, []).append(path)
-        for paths in same.values():
-            best, *rest = sorted(paths, key=_rank)
-            found.append(best)
-            found += [path for path in rest if every and path.suffix.lower() in SOUND_FILES]
+    for paths in same.values():
+        best, *rest = sorted(paths, key=_rank)
+        found.append(best)
+        found += [path for path in rest if every and path.suffix.lower() in SOUND_FILES]
     return found
 
 
@@ -138,15 +156,29 @@ def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """(place for messages, row) of a CSV file; values stripped, header names as they are."""
+def table(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """(place for messages, row) of a CSV file; values stripped, header names as they are.
+
+    Raises `CorpusError` of kind bad_row for a file without one of the `needed` columns.
+    """
     with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
         reader = csv.DictReader(lines)
+        header = reader.fieldnames or []
+        if not set(needed) <= set(header):
+            expected = (
+                f"expected a table with {', '.join(needed)}; fetch it again (a pointer of Git LFS: `git lfs pull`)"
+            )
+            raise CorpusError("bad_row", f"{path}: its first line is {','.join(header)!r}; {expected}")
         for row in reader:
             yield (
                 f"{path.name}:{reader.line_num}",
                 {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)},
             )
+
+
+def words_of(text: str) -> list[re.Match[str]]:
+    """Words of `text` as `extra.stressed_places` counts them, from 0: split at blanks and hyphens."""
+    return list(re.finditer(r"\S+", re.sub(r"\b(\w+)-(\w+)\b", r"\1 \2", text)))
 
 
 def number(text: str | None) -> float | None:

@@ -55,7 +55,8 @@ def _actors(root: Path) -> dict[str, tuple[str | None, float | None]]:
     if not sheet.is_file():
         return {}
     genders = {"male": "male", "female": "female"}
-    return {row["ActorID"]: (genders.get(row["Sex"].lower()), number(row["Age"])) for _, row in table(sheet)}
+    rows = (row for _, row in table(sheet, "ActorID", "Sex", "Age"))
+    return {row["ActorID"]: (genders.get(row["Sex"].lower()), number(row["Age"])) for row in rows}
 
 
 CORPUS = Corpus(

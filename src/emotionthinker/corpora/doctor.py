@@ -75,7 +75,7 @@ def clips(recipe: DoctorRecipe) -> Iterator[Utterance | BadRow]:
             yield row
     elif recipe.source.is_dir():
         for path in base.sounds(recipe.source, every=True):
-            yield Utterance(id=path.relative_to(recipe.source).as_posix(), audio=str(path.resolve()))
+            yield manifest.from_file(path, path.relative_to(recipe.source))
     else:
         yield from manifest.utterances([recipe.source])
 

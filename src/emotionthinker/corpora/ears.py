@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emotionthinker.corpora.base import Corpus, Item, clip, sounds, unnamed
+from emotionthinker.errors import CorpusError
 
 _EMOTIONS = (
     "adoration amazement amusement anger confusion contentment cuteness desire disappointment disgust distress "
@@ -26,7 +27,8 @@ def read(root: Path) -> Iterator[Item]:
     people, texts = _json(root / "speaker_statistics.json"), _json(root / "transcripts.json")
     for path in sounds(root):
         speaker = path.parent.name
-        if not _SPEAKER.fullmatch(speaker):
+        known = told(path)
+        if not known:
             yield unnamed(root, path, "p001/emo_anger_sentences.wav")
             continue
         kind, label = _kind(path.stem)
@@ -37,8 +39,7 @@ def read(root: Path) -> Iterator[Item]:
             f"ears_{speaker}_{path.stem}",
             path,
             label,
-            split="test" if speaker in _TEST else "validation" if speaker in _VALIDATION else "train",
-            speaker=f"ears_{speaker}",
+            **known,
             gender=gender if gender in _GENDERS else None,
             text=texts.get(path.stem),
             extra={
@@ -47,6 +48,15 @@ def read(root: Path) -> Iterator[Item]:
                 "native_language": person.get("native language"),
             },
         )
+
+
+def told(path: Path) -> dict[str, Any]:
+    """Split and speaker by the folder; nothing in a folder of another name."""
+    speaker = path.parent.name
+    if not _SPEAKER.fullmatch(speaker):
+        return {}
+    split = "test" if speaker in _TEST else "validation" if speaker in _VALIDATION else "train"
+    return {"split": split, "speaker": f"ears_{speaker}"}
 
 
 def _kind(name: str) -> tuple[str, str | None]:
@@ -60,7 +70,15 @@ def _kind(name: str) -> tuple[str, str | None]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    """Its object, empty without the file. Raises `CorpusError` of kind bad_row for a file that holds none."""
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise CorpusError(
+            "bad_row", f"{path}: not a JSON object ({error}); fetch it again from {CORPUS.url}, or take it away"
+        ) from error
 
 
 CORPUS = Corpus(
@@ -74,4 +92,5 @@ CORPUS = Corpus(
     "https://github.com/facebookresearch/ears_dataset",
     "p001/emo_anger_sentences.wav, speaker_statistics.json, transcripts.json",
     read,
+    told,
 )

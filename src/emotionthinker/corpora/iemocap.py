@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, segment, sounds
+from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, missing_sheet, segment, sounds
 
 _EMOTIONS = ("ang", "hap", "exc", "sad", "fru", "neu", "sur", "fea", "dis", "oth", "xxx")
 _TURN = re.compile(r"\[([\d.]+) - ([\d.]+)\]\t(\S+)\t(\w+)\t\[([\d., -]+)\]")
 _WORDS = re.compile(r"(\S+) \[[\d.]+-[\d.]+\]:\s*(.*)")
 _NAME = re.compile(r"(Ses0[1-5])[FM]_\w+_([FM])\w*")
+
+_MARK = re.compile(r"\[[A-Za-z ]+\]|\++[A-Z]+\++|<[A-Z]+>")
+"""What is heard between the words: `[LAUGHTER]`, `[BREATHING]`, `++GARBAGE++`. It would give the label away."""
 
 
 def read(root: Path) -> Iterator[Item]:
@@ -20,12 +24,25 @@ def read(root: Path) -> Iterator[Item]:
         home = root / f"Session{session}"
         if not home.is_dir():
             continue
+        yield from _missing(root, home)
         turns = by_stem(sounds(home, "sentences/wav")) if (home / "sentences/wav").is_dir() else {}
         dialogs = by_stem(sounds(home, "dialog/wav")) if (home / "dialog/wav").is_dir() else {}
         for sheet in sorted(home.glob("dialog/EmoEvaluation/*.txt")):
             if not sheet.name.startswith("."):
                 words = _transcripts(home / "dialog/transcriptions" / sheet.name)
                 yield from _dialog(sheet, session, turns, dialogs.get(sheet.stem), words)
+
+
+def absent(root: Path) -> list[str]:
+    return [name for name in (f"Session{session}" for session in range(1, 6)) if not (root / name).is_dir()]
+
+
+def _missing(root: Path, home: Path) -> Iterator[Item]:
+    """The folders of sheets that a session lacks."""
+    what = {"EmoEvaluation": "none of its turns makes a row", "transcriptions": "its turns come without words"}
+    for name, so in what.items():
+        if not (home / "dialog" / name).is_dir():
+            yield missing_sheet(root, f"{home.name}/dialog/{name}", so, "IEMOCAP_full_release")
 
 
 def _dialog(
@@ -53,18 +70,33 @@ def _dialog(
                 f"iemocap_{id_}",
                 sound,
                 label,
-                speaker=f"iemocap_{name[1]}{name[2]}",
-                gender="female" if name[2] == "F" else "male",
-                text=words.get(id_),
+                **_speaker(name),
+                text=_spoken(words.get(id_, "")),
                 extra={
                     "session": session,
                     "dialog": sheet.stem,
                     "scripted": "script" in sheet.stem,
                     "start_s": start,
                     "end_s": end,
+                    "transcript_marks": [mark.strip("[]<>+ ") for mark in _MARK.findall(words.get(id_, ""))],
                     **dict(zip(("valence", "arousal", "dominance"), values, strict=True)),
                 },
             )
+
+
+def told(path: Path) -> dict[str, Any]:
+    """Speaker and gender by the name of a turn; IEMOCAP has no splits."""
+    name = _NAME.fullmatch(path.stem)
+    return _speaker(name) if name else {}
+
+
+def _speaker(name: re.Match[str]) -> dict[str, Any]:
+    return {"speaker": f"iemocap_{name[1]}{name[2]}", "gender": "female" if name[2] == "F" else "male"}
+
+
+def _spoken(text: str) -> str | None:
+    """The words without the marks; None where nothing else is left."""
+    return " ".join(_MARK.sub(" ", text).split()) or None
 
 
 def _transcripts(path: Path) -> dict[str, str]:
@@ -86,4 +118,6 @@ CORPUS = Corpus(
     "https://sail.usc.edu/iemocap/",
     "Session1..5/dialog/EmoEvaluation/*.txt, dialog/transcriptions/*.txt, sentences/wav/DIALOG/TURN.wav",
     read,
+    told,
+    absent,
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from emotionthinker.corpora import known_bad
-from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, sounds, table
+from emotionthinker.corpora import files, known_bad
+from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, missing_sheet, sounds, table
 
 _EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 _SPLITS = {"train": "train", "dev": "validation", "test": "test"}
@@ -26,19 +28,41 @@ _GENDERS = {
     "Ross": "male",
 }
 
+_GROUP = re.compile(r"^(All|Both|Everyone|Her-Friends|The Guys)$| and ", re.I)
+_ROLE = re.compile(
+    r"^(The|An?|Another|\d\w\w) |( #| No\. ?)\d+$|\b(Attendant|Announcer|Boy|Clerk|Commercial|Customer|Director|Doctor"
+    r"|Employee|Fireman|Gambler|Girl|Guide|Guy|Hitchhiker|Host|Janitor|Jester|Judge|Leader|Lecturer|Man|Manager"
+    r"|Message|Nurse|Passerby|Policeman|Receptionist|Scientist|Singer|Stranger|Student|Supervisor|Teacher|Voice"
+    r"|Volunteer|Waiter|Waitress|Woman|Woman On Train)$"
+)
+"""How the sheets name several people at once, and people without a name."""
+
 
 def read(root: Path) -> Iterator[Item]:
+    folders = _folders(root)
     for ours, split in _SPLITS.items():
-        sheet = next((path for path in sorted(root.rglob(f"{ours}_sent_emo.csv")) if path.is_file()), None)
+        sheet, clips = _sheet_of(root, ours), _clips(folders, ours)
         if sheet is None:
+            if clips:
+                what = f"the {len(clips)} clips of {ours} make no rows"
+                yield missing_sheet(root, f"{ours}_sent_emo.csv", what, "github.com/declare-lab/MELD (data/MELD)")
             continue
-        clips = _clips(root, ours)
         for where, row in table(sheet):
             yield _row(where, row, ours, split, clips)
 
 
+def absent(root: Path) -> list[str]:
+    """Splits of which there is neither sheet nor folder."""
+    folders = _folders(root)
+    return [ours for ours in _SPLITS if _sheet_of(root, ours) is None and not _clips(folders, ours)]
+
+
+def _sheet_of(root: Path, ours: str) -> Path | None:
+    return next(files.below(root, f"{ours}_sent_emo.csv"), None)
+
+
 def _row(where: str, row: dict[str, str], ours: str, split: str, clips: dict[str, Path]) -> Item:
-    name = f"dia{row.get('Dialogue_ID', '')}_utt{row.get('Utterance_ID', '')}"
+    name = _name(row)
     id_ = f"meld_{ours}_{name}"
     label = row.get("Emotion", "").lower()
     if label not in _EMOTIONS:
@@ -48,15 +72,13 @@ def _row(where: str, row: dict[str, str], ours: str, split: str, clips: dict[str
         return bad("known_bad", id_, f"{where}: {name} of {ours} is known to be bad: {why}")
     if name not in clips:
         return bad("missing_sound", id_, f"{where}: no {name}.wav or .mp4 in {' or '.join(_FOLDERS[ours])}")
-    speaker = _clean(row.get("Speaker", ""))
     return clip(
         "meld",
         id_,
         clips[name],
         label,
         split=split,
-        speaker=f"meld_{speaker}",
-        gender=_GENDERS.get(speaker),
+        **_speaker(row),
         text=_clean(row.get("Utterance", "")) or None,
         extra={
             "sentiment": row.get("Sentiment"),
@@ -70,14 +92,48 @@ def _row(where: str, row: dict[str, str], ours: str, split: str, clips: dict[str
     )
 
 
-def _clips(root: Path, ours: str) -> dict[str, Path]:
+def told(path: Path) -> dict[str, Any]:
+    """The split by the folder, the speaker by the sheet where it lies beside that folder."""
+    ours = known_bad.meld_split(path)
+    if not ours:
+        return {}
+    row = _sheet(path.parent.parent / f"{ours}_sent_emo.csv").get(path.stem)
+    return {"split": _SPLITS[ours], **(_speaker(row) if row else {})}
+
+
+@lru_cache(maxsize=3)
+def _sheet(path: Path) -> dict[str, dict[str, str]]:
+    """dia0_utt0 -> row; empty without the sheet."""
+    return {_name(row): row for _, row in table(path)} if path.is_file() else {}
+
+
+def _name(row: dict[str, str]) -> str:
+    return f"dia{row.get('Dialogue_ID', '')}_utt{row.get('Utterance_ID', '')}"
+
+
+def _speaker(row: dict[str, str]) -> dict[str, Any]:
+    """None for several who speak at once; who is named by a role alone (`Woman`) is another one in every episode."""
+    name = _clean(row.get("Speaker", "")).rstrip(".")
+    season, episode = row.get("Season"), row.get("Episode")
+    if not name or _GROUP.search(name) or (_ROLE.search(name) and not (season and episode)):
+        return {"speaker": None, "gender": None}
+    part = f"_s{season}e{episode}" if _ROLE.search(name) else ""
+    return {"speaker": f"meld_{name}{part}", "gender": _GENDERS.get(name)}
+
+
+def _folders(root: Path) -> dict[str, Path]:
+    """Name -> folder, of several the one nearest to the root."""
+    found: dict[str, Path] = {}
+    for path in sorted(files.folders(root), key=lambda path: len(path.parts)):
+        found.setdefault(path.name, path)
+    return found
+
+
+def _clips(folders: dict[str, Path], ours: str) -> dict[str, Path]:
     """dia0_utt0 -> file, from the first folder of the split that is there."""
-    for name in _FOLDERS[ours]:
-        for folder in (f"{name}_wav", name):
-            found = next((path for path in (root / folder, *sorted(root.rglob(folder))) if path.is_dir()), None)
-            if found:
-                return by_stem(sounds(found))
-    return {}
+    names = (folder for name in _FOLDERS[ours] for folder in (f"{name}_wav", name))
+    found = next((folders[name] for name in names if name in folders), None)
+    return by_stem(sounds(found)) if found else {}
 
 
 def _seconds(row: dict[str, str]) -> float | None:
@@ -111,4 +167,6 @@ CORPUS = Corpus(
     "train_sent_emo.csv, dev_sent_emo.csv, test_sent_emo.csv; train_splits/dia0_utt0.mp4, dev_splits_complete/, "
     "output_repeated_splits_test/ (or the same with .wav)",
     read,
+    told,
+    absent,
 )

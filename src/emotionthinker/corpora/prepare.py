@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from emotionthinker.corpora import base
 from emotionthinker.corpora.base import Corpus, Embedded, items
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.errors import CorpusError, kind_of
@@ -19,7 +20,8 @@ def prepare(corpus: Corpus, root: Path, out: Path) -> dict[str, Any]:
     """Write every clip of `root` to `out` (JSON lines) and what failed to `failures_of(out)`; returns the counts.
 
     Sound that lies inside a table is written to `sounds_of(out)`. The manifest appears at once when all is read.
-    Raises `CorpusError` when the corpus does not lie there, or `out` is no `.jsonl`.
+    Raises `CorpusError` when the corpus does not lie there, `out` is no `.jsonl`, or not one row makes a clip; an older
+    `out` then stays.
     """
     if out.suffix != ".jsonl":
         raise CorpusError("wrong_layout", f"--out {out}: expected a file that ends in .jsonl; `annotate` reads it")
@@ -28,12 +30,21 @@ def prepare(corpus: Corpus, root: Path, out: Path) -> dict[str, Any]:
     side_part = side.with_name(side.name + ".part")
     try:
         tally = _write(corpus, root, out, part, side_part)
-        part.replace(out)
         side_part.replace(side)
+        if not tally.rows:
+            raise _no_clip(corpus, root, out, tally.failed)
+        part.replace(out)
     finally:
         part.unlink(missing_ok=True)
         side_part.unlink(missing_ok=True)
-    return tally.summary()
+    absent = corpus.absent(root)
+    return {**tally.summary(), **({"absent": absent} if absent else {})}
+
+
+def _no_clip(corpus: Corpus, root: Path, out: Path, failed: Counter[str]) -> CorpusError:
+    reasons = ", ".join(f"{kind}: {count}" for kind, count in failed.items())
+    what = f"not one of its rows makes a clip ({reasons}; see {failures_of(out)}), and {out} is left as it was"
+    return base.wrong_layout(corpus, root, what)
 
 
 def _write(corpus: Corpus, root: Path, out: Path, part: Path, side_part: Path) -> _Tally:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from emotionthinker import audio, runs
 from emotionthinker.errors import AudioError
 
+_POINTER = b"version https://git-lfs.github.com/spec"
 _FULL_SCALE = 0.9999
 _RUN = 3
 """A peak-normalised clip touches full scale once; a clipped one stays there."""
@@ -28,12 +29,21 @@ def examine(source: str) -> dict[str, Any]:
     of what was decoded, the same for the same sound in any lossless container. Never raises for a bad file.
     """
     try:
+        place = None
         place, part = audio.place_of(source)
         return {"sha256": _sha256(place) if part.whole else None, **_measure(source, place, part)}
     except AudioError as error:
+        if error.kind == "undecodable" and isinstance(place, str) and _is_pointer(place):
+            message = f"{source}: a pointer of Git LFS, not the sound; run `git lfs pull` in its repository"
+            return {"reason": "lfs_pointer", "message": message}
         return {"reason": error.kind, "message": str(error)}
     except OSError as error:
         return {"reason": "undecodable", "message": f"{source}: cannot be read: {error}"}
+
+
+def _is_pointer(path: str) -> bool:
+    with open(path, "rb") as data:
+        return data.read(len(_POINTER)) == _POINTER
 
 
 def _sha256(place: str | io.BytesIO) -> str:

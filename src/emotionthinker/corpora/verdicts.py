@@ -106,6 +106,8 @@ def verdicts(
 def _broken(path: str, row: dict[str, Any]) -> Verdict:
     if row["reason"] == "empty":
         return Verdict("empty", row["message"], "fetch the file again, or delete the row")
+    if row["reason"] == "lfs_pointer":
+        return Verdict("broken", row["message"], row["message"])
     if row["reason"] == "undecodable" and Path(path).suffix.lower() in base.VIDEO_FILES:
         target = shlex.quote(str(Path(path).with_suffix(".wav")))
         convert = f"ffmpeg -nostdin -n -i {shlex.quote(path)} -vn -ar 16000 -ac 1 {target}"
