@@ -16,7 +16,16 @@ from typing import Any
 from pydantic import Field
 
 from emotionthinker.errors import RecipeError
-from emotionthinker.perception.questions import CAPTION, Row, attribute_rows, balanced, question_row, wording
+from emotionthinker.perception.questions import (
+    CAPTION,
+    TRAIN,
+    Row,
+    attribute_rows,
+    balanced,
+    question_row,
+    split_of,
+    wording,
+)
 from emotionthinker.perception.sequences import WORDS, build
 from emotionthinker.perception.variants import check_tools
 from emotionthinker.recipes import Recipe
@@ -27,17 +36,18 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ORT_N
 
 
 class PerceptionRecipe(Recipe):
-    """The prosody-centric corpus of section 3.2 and, from speakers of the split `test`, the test set of Table 5."""
+    """The prosody-centric corpus of section 3.2 and, from each held-out split (`test`: Table 5), a test set."""
 
     records: Path
-    """Annotated utterances (JSONL, as stage `annotate` writes them); their `split` says train or test."""
+    """Annotated utterances (JSONL of `annotate`); `split` is `train` or names a held-out set (`test`, `validation`)."""
     max_per_task: int | None = Field(default=None, ge=1)
     """At most so many training questions of each task, balanced over the answers; None keeps all."""
     max_test_per_task: int | None = Field(default=200, ge=1)
-    """The same for the test questions (Table 5 uses 1,000 utterances)."""
+    """The same for the questions of each held-out split (Table 5 uses 1,000 utterances)."""
     comparative: int = Field(default=200, ge=0)
     """Comparative sequences for training, shared evenly by pitch, speed and energy."""
     comparative_test: int = Field(default=30, ge=0)
+    """The same for each held-out split."""
     max_piece_s: float = Field(default=3.0, gt=0.3)
     """Longest utterance (silence at both ends trimmed) that may become a sequence of three."""
     pause_s: float = Field(default=0.25, ge=0.1, le=1.0)
@@ -87,9 +97,16 @@ def _attributes(utterances: list[Utterance], recipe: PerceptionRecipe) -> list[R
         min_margin=recipe.min_margin,
         min_gender_confidence=recipe.min_gender_confidence,
     )
-    test = [row for row in rows if row["split"] == "test"]
-    train = [row for row in rows if row["split"] != "test"]
-    return balanced(train, recipe.max_per_task, recipe.seed) + balanced(test, recipe.max_test_per_task, recipe.seed)
+    kept: list[Row] = []
+    for split in _splits(utterances):
+        limit = recipe.max_per_task if split == TRAIN else recipe.max_test_per_task
+        kept += balanced([row for row in rows if row["split"] == split], limit, recipe.seed)
+    return kept
+
+
+def _splits(utterances: list[Utterance]) -> list[str]:
+    """The splits there are, training first: each has its own quota, since training and evaluation read one by name."""
+    return sorted({split_of(u) for u in utterances}, key=lambda split: (split != TRAIN, split))
 
 
 def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Path) -> list[Row]:
@@ -97,8 +114,9 @@ def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Pa
     rows: list[Row] = []
     with JsonlStore(out / "sequences.jsonl") as store, _pool(recipe.workers) as run_jobs, _progress() as progress:
         known = {result["id"]: result for result in store.rows()}
-        for split, total in (("train", recipe.comparative), ("test", recipe.comparative_test)):
-            mine = [u for u in utterances if (u.split == "test") == (split == "test")]
+        for split in _splits(utterances):
+            total = recipe.comparative if split == TRAIN else recipe.comparative_test
+            mine = [u for u in utterances if split_of(u) == split]
             for place, attribute in enumerate(WORDS):
                 quota = total // 3 + (place < total % 3)
                 bar = progress.add_task(f"{split}, order of {attribute}", total=quota)
@@ -191,7 +209,7 @@ def summarise(rows: list[Row], sequences: Path) -> dict[str, Any]:
     """Counts of questions by split, task and answer, and of accepted and rejected sequences; writes the rejected."""
     counts: dict[str, Any] = {}
     for row in rows:
-        split = counts.setdefault("test" if row["split"] == "test" else "train", {})
+        split = counts.setdefault(row["split"], {})
         split.setdefault(row["task"], Counter())[_class_of(row)] += 1
     results = [json.loads(line) for line in sequences.read_text(encoding="utf-8").splitlines()]
     rejected = [result for result in results if not result["accepted"]]

@@ -94,6 +94,9 @@ WORDINGS: dict[str, tuple[str, ...]] = {
 RATE_METHODS = ("alignment", "dictionary+vad")
 """Phones that were counted; letters and syllable nuclei are too rough to tell a listener's slow from fast."""
 
+TRAIN = "train"
+"""The split that training reads; every other one is held out, and stays the set it is."""
+
 STRESS_METHOD = "acoustic"
 """Words that were placed by alignment, not spread by their length."""
 
@@ -188,12 +191,17 @@ def attribute_rows(
     for utterance in utterances:
         transcript = transcript_of(utterance)
         answers = clear_answers(utterance, **clarity)
-        if utterance.split != "test" and (described := caption(utterance)):
+        if split_of(utterance) == TRAIN and (described := caption(utterance)):
             answers[CAPTION] = described
         for task, answer in answers.items():
             question = wording(task, utterance.id, transcript=transcript, transcript_share=transcript_share, seed=seed)
             rows.append(question_row(utterance, task, question, answer))
     return rows
+
+
+def split_of(utterance: Utterance) -> str:
+    """The split a question belongs to; a record that names none is for training."""
+    return utterance.split or TRAIN
 
 
 def question_row(
@@ -208,7 +216,7 @@ def question_row(
         "task": task,
         "dataset": utterance.dataset,
         "speaker": utterance.speaker,
-        "split": utterance.split or "train",
+        "split": split_of(utterance),
         "seconds": seconds or (utterance.prosody.duration_s if utterance.prosody else None),
     }
 
