@@ -55,6 +55,9 @@ class PerceptionRecipe(Recipe):
     """Share of the questions that quote the transcript; stress questions always do."""
     min_confidence: float = Field(default=0.6, ge=0, le=1)
     min_margin: float = Field(default=0.5, ge=0)
+    """How far the one stressed word must stand above the next, in z units (`annotate --stress acoustic`)."""
+    min_margin_log_odds: float = Field(default=2.0, ge=0)
+    """The same in log-odds of a detector (`annotate --stress whistress:FOLDER`)."""
     min_gender_confidence: float = Field(default=0.9, ge=0, le=1)
     workers: int = Field(default=2, ge=1)
 
@@ -95,6 +98,7 @@ def _attributes(utterances: list[Utterance], recipe: PerceptionRecipe) -> list[R
         transcript_share=recipe.transcript_share,
         min_confidence=recipe.min_confidence,
         min_margin=recipe.min_margin,
+        min_margin_log_odds=recipe.min_margin_log_odds,
         min_gender_confidence=recipe.min_gender_confidence,
     )
     kept: list[Row] = []
