@@ -92,6 +92,11 @@ def fragment(source: str | os.PathLike[str]) -> Fragment:
     return Fragment(path, float(start or 0), float(end) if end else None, int(channel) if channel else None)
 
 
+def file_of(source: str | os.PathLike[str]) -> str:
+    """The file behind a sound, without the part of it that is meant (`#t=…&channel=…`, or `#ROW` of a Parquet file)."""
+    return fragment(embedded.file_of(os.fspath(source))).path
+
+
 def check(samples: npt.ArrayLike, sample_rate: int = SAMPLE_RATE, *, max_seconds: float = MAX_SECONDS) -> Samples:
     """An array of sound as float32 mono [n] at 16 kHz.
 

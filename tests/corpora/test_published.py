@@ -117,6 +117,29 @@ def test_the_longest_end_of_a_path_wins(tmp_path: Path, folder: Path) -> None:
     assert found == [str(folder / name) for name in ("a/x.wav", "x.wav", "a/x.wav", "y.wav")]
 
 
+def test_a_part_of_a_recording_is_found_by_its_file_and_stays_a_part(tmp_path: Path, folder: Path) -> None:
+    parts = ("#t=0.2,3.0&channel=2", "#t=3.0,3.5")
+    path = written(tmp_path / "set.jsonl", [{"audio": f"/theirs/a/x.wav{part}", "pitch": "low"} for part in parts])
+    clips = [row.clip for row in read(path, folder) if isinstance(row, Published)]
+    assert [clip["audio_path"] for clip in clips] == [f"{folder / 'a' / 'x.wav'}{part}" for part in parts]
+    assert [clip["id"] for clip in clips] == [f"/theirs/a/x{part}" for part in parts]
+
+
+def test_sound_inside_a_parquet_set_is_heard_from_there(tmp_path: Path, folder: Path) -> None:
+    path = written(tmp_path / "set.parquet", [{"audio": {"bytes": b"RIFF", "path": "x.wav"}, "pitch": "low"}])
+    (row,) = read(path, folder)
+    assert isinstance(row, Published)
+    assert row.clip["audio_path"] == f"{path}#0"
+
+
+def test_a_path_that_fits_two_files_is_no_missing_file(tmp_path: Path, folder: Path) -> None:
+    (folder / "b").mkdir()
+    (folder / "b" / "x.wav").touch()
+    (row,) = read(written(tmp_path / "set.jsonl", [{"audio": "MELD/x.wav", "pitch": "low"}]), folder)
+    assert isinstance(row, BadRow)
+    assert "set.jsonl:1: MELD/x.wav fits 2 files: a/x.wav, b/x.wav; expected one" in str(row.error)
+
+
 def test_rows_that_cannot_be_audited_are_named(tmp_path: Path, folder: Path) -> None:
     path = written(tmp_path / "set.jsonl", [{"pitch": "low"}, {"path": "a/x.wav", "pitch": None, "mood": "dark"}])
     path.write_text(path.read_text() + "{no json\n")

@@ -83,6 +83,21 @@ def test_a_set_that_was_measured_here_agrees_with_itself(annotations: Path, tmp_
         assert row["agrees"] == row["compared"] > 0, field
 
 
+def test_utterances_that_are_parts_of_a_recording_agree_with_themselves(tmp_path: Path, speech: Any) -> None:
+    """What `annotate` writes of such clips is a set to audit."""
+    sound = tmp_path / "sound"
+    sound.mkdir()
+    two = np.stack([speech(seconds=2.0, f0=f0, seed=1) for f0 in (110.0, 260.0)], axis=1)
+    soundfile.write(sound / "talk.wav", two, RATE)
+    rows = [{"path": f"/theirs/talk.wav#t=0.2,1.8&channel={n}", "pitch": "low"} for n in (1, 2)]
+    (tmp_path / "set.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first = run(recipe(tmp_path / "set.jsonl", calibration="reference"), tmp_path / "one", progress=False)
+    assert (first["audited"], first["failed"]) == (2, 0)
+    own = recipe(tmp_path / "one" / "annotate" / "utterances.jsonl", audio=sound, calibration="reference")
+    again = run(own, tmp_path / "two", progress=False)
+    assert (again["audited"], again["fields"]["pitch_hz"]["agrees"]) == (2, 2)
+
+
 def test_failed_rows_are_typed_and_set_the_exit_status(annotations: Path, tmp_path: Path) -> None:
     (tmp_path / "sound" / "broken.wav").write_bytes(b"no sound")
     more = [{"path": "broken.wav", "pitch": "low"}, {"path": "gone.wav", "pitch": "low"}, {"path": "c00.wav"}]

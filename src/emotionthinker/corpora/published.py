@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from emotionthinker import audio, embedded
 from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS, MANIFESTS, BadRow, rows
 from emotionthinker.corpora.places import Places
 from emotionthinker.errors import RecordError
@@ -60,8 +61,9 @@ class Published(NamedTuple):
 def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
     """The rows of an annotation set (JSONL, CSV, TSV, Parquet); sound files lie in `folder`.
 
-    A published path that does not lie below `folder` is looked for there by its end (`Places`). A row without sound,
-    or without one of `FIELDS`, comes as `BadRow`. Raises `RecordError` for a file of no known kind.
+    A published path that does not lie below `folder` is looked for there by its end (`Places`); sound inside a Parquet
+    set is heard from there. A row without sound, or without one of `FIELDS`, or whose path fits several files, comes as
+    `BadRow`. Raises `RecordError` for a file of no known kind.
     """
     if path.suffix.lower() not in MANIFESTS or not path.is_file():
         raise RecordError(f"{path}: not an annotation set; expected a file, one of {' '.join(sorted(MANIFESTS))}")
@@ -71,12 +73,12 @@ def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
         try:
             if isinstance(row, RecordError):
                 raise row
-            yield _published(row, places, where)
+            yield _published(row, places, path, where)
         except RecordError as error:
             yield BadRow(where, error)
 
 
-def _published(row: dict[str, Any], places: Places, where: str) -> Published:
+def _published(row: dict[str, Any], places: Places, sheet: Path, where: str) -> Published:
     named = {ours: next((row[n] for n in names if _given(row.get(n))), None) for ours, names in ALIASES.items()}
     if named["audio"] is None:
         raise RecordError(f"{where}: no sound file named; expected one of the fields {', '.join(ALIASES['audio'])}")
@@ -85,15 +87,33 @@ def _published(row: dict[str, Any], places: Places, where: str) -> Published:
         raise RecordError(
             f"{where}: nothing to audit; expected one of {', '.join(n for f in FIELDS.values() for n in f)}"
         )
-    audio = str(named["audio"])
+    written = str(named["audio"])
+    file = audio.file_of(written)
     clip = {
-        "id": str(named["id"] or Path(audio).with_suffix("").as_posix()),
-        "audio_path": str((places.find(audio) or places.root / audio.lstrip("/")).resolve()),
+        "id": str(named["id"] or Path(file).with_suffix("").as_posix() + written[len(file) :]),
+        "audio_path": str(_sound(written, places, sheet, where).resolve()),
         "transcription": named["text"],
         "emotion": named["emotion"],
         **{name: row[name] for name in _CARRIED if _given(row.get(name))},
     }
     return Published({name: value for name, value in clip.items() if value is not None}, says)
+
+
+def _sound(written: str, places: Places, sheet: Path, where: str) -> Path:
+    """Where the sound lies: inside the set itself, below the folder, or nowhere (the path it should have there).
+
+    Raises `RecordError` where several files fit the path equally well.
+    """
+    if embedded.is_reference(written) and embedded.file_of(written) == sheet.name:
+        return sheet.parent / written
+    best = places.fits(written) or [places.root / written.lstrip("/")]
+    if len(best) > 1:
+        named = ", ".join(path.relative_to(places.root).as_posix() for path in best[:3])
+        raise RecordError(
+            f"{where}: {written} fits {len(best)} files: {named}{', …' if len(best) > 3 else ''}; expected one: name "
+            f"more of its path, or give the folder of one of them"
+        )
+    return best[0]
 
 
 def _says(row: dict[str, Any]) -> dict[str, Value]:
