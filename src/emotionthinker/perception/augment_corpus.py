@@ -125,11 +125,7 @@ def tasks(recipe: AugmentRecipe, folder: Path) -> Iterator[Task | manifest.BadRo
         if isinstance(item, manifest.BadRow):
             yield item
             continue
-        try:
-            status = os.stat(item.audio or "")
-            sound = f"{item.audio}:{status.st_size}:{status.st_mtime_ns}"
-        except OSError:
-            sound = f"{item.audio}:missing"
+        sound = f"{item.audio}:{audio.stamp(item.audio or '')}"
         for kind, value in changes:
             text = f"{__version__}|{item.id}|{sound}|{kind}|{value}|{recipe.headroom_db}|{recipe.max_seconds}"
             yield Task(item, kind, value, _digest(text), recipe.headroom_db, recipe.max_seconds, str(folder))
