@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
-import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ from pydantic import Field
 
 from emotionthinker import __version__, audio, runs, workers
 from emotionthinker.corpora import manifest
-from emotionthinker.errors import EmotionThinkerError, RecipeError, kind_of
+from emotionthinker.errors import RecipeError, kind_of, message_of
 from emotionthinker.perception import augmenter, variants
 from emotionthinker.perception.augmenter import ENERGY_DB, PITCH_ST, SPEED
 from emotionthinker.perception.variants import ATTRIBUTES, REFERENCE
@@ -72,10 +70,7 @@ class Task(NamedTuple):
 
     @property
     def file(self) -> str:
-        """A file name for any id: what is odd or long in it gives way to a digest."""
-        name = re.sub(r"[^\w.-]", "_", self.utterance.id, flags=re.ASCII)[-80:]
-        mark = "" if name == self.utterance.id else "_" + _digest(self.utterance.id)[:8]
-        return f"{name}{mark}_{self.kind}{_label(self.kind, self.value)}.flac"
+        return f"{variants.file_stem(self.utterance.id)}_{self.kind}{_label(self.kind, self.value)}.flac"
 
 
 def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
@@ -128,7 +123,7 @@ def tasks(recipe: AugmentRecipe, folder: Path) -> Iterator[Task | manifest.BadRo
         sound = f"{item.audio}:{audio.stamp(item.audio or '')}"
         for kind, value in changes:
             text = f"{__version__}|{item.id}|{sound}|{kind}|{value}|{recipe.headroom_db}|{recipe.max_seconds}"
-            yield Task(item, kind, value, _digest(text), recipe.headroom_db, recipe.max_seconds, str(folder))
+            yield Task(item, kind, value, variants.digest(text), recipe.headroom_db, recipe.max_seconds, str(folder))
 
 
 def vary(task: Task) -> dict[str, Any]:
@@ -147,10 +142,8 @@ def vary(task: Task) -> dict[str, Any]:
             variants.write_flac(path, found.samples, audio.SAMPLE_RATE)
         else:
             path.unlink(missing_ok=True)  # of an earlier run with other sound
-    except EmotionThinkerError as error:
-        return failure(parent.id, parent.audio, kind_of(error), str(error))
     except Exception as error:  # one clip must never stop a corpus; the side file names it
-        return failure(parent.id, parent.audio, kind_of(error), f"unexpected {error!r}; please report it")
+        return failure(parent.id, parent.audio, kind_of(error), message_of(error))
     return {
         "key": task.key,
         "accepted": found.accepted,
@@ -251,10 +244,6 @@ def _headroom(recipe: AugmentRecipe, rejected: list[dict[str, Any]]) -> float:
 
 def _label(kind: str, value: float) -> str:
     return "" if kind == REFERENCE else f"{value:g}" if kind == "speed" else f"{value:+g}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
 
 
 def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
