@@ -292,6 +292,24 @@ def test_words_that_are_not_in_the_text_stand_for_themselves() -> None:
     assert whistress.words_of("", []) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "pieces"),
+    [
+        ("You must’ve had it, right?", ["You", "must've", "had", "it", "right"],
+         ["You", " must've", " had", " it,", " right?"]),
+        ("there he said no", ["he", "said", "no"], ["he", " said", " no"]),
+        ("this, no. 5, is a number!", ["this", "number", "5", "is", "a", "number"],
+         ["this,", " number", " 5,", " is", " a", " number!"]),
+        ("it is 20 €, or so.", ["it", "is", "20€", "or", "so"], ["it", " is", " 20€", " or", " so."]),
+        ("“Stop!” he said…", ["Stop", "he", "said"], ["“Stop!”", " he", " said..."]),
+    ],
+)  # fmt: skip
+def test_one_word_that_is_written_otherwise_costs_no_other_its_punctuation(
+    text: str, words: list[str], pieces: list[str]
+) -> None:
+    assert whistress.words_of(text, words) == pieces
+
+
 def test_pieces_have_the_tokens_of_the_whole_text(model: whistress.WhiStress) -> None:
     text = 'Don\'t you "dare", not-today!'
     pieces = whistress.words_of(text, ["Don't", "you", "dare", "not", "today"])

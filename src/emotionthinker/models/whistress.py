@@ -7,9 +7,10 @@ code leaves the mask of the added layer to the attention implementation, here it
 
 from __future__ import annotations
 
-import itertools
 import json
 import pickle
+import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -201,24 +202,52 @@ def full_scale(samples: Samples) -> Samples:
 def words_of(text: str, words: Sequence[str]) -> list[str]:
     """The stretch of `text` that belongs to each word, a space before it where one is: punctuation sticks to its word.
 
-    Words that are not found in the text in this order are taken as they are. The first word has no space before it, as
-    where the published code reads a given text.
+    Apostrophes are written `'`, as Whisper does. A word that is not at its place in the text stands for what is there.
+    The first word has no space before it, as where the published code reads a given text.
 
     >>> words_of('He said "no", twice.', ["He", "said", "no", "twice"])
     ['He', ' said', ' "no",', ' twice.']
+    >>> words_of("You’re no. 5, right?", ["You're", "number", "5", "right"])
+    ["You're", ' number', ' 5,', ' right?']
     """
-    text = " ".join(text.split())
-    starts: list[int] = []
-    place = 0
+    text, words = " ".join(_plain(text).split()), [_plain(word) for word in words]
+    spots = _spots(text, words)
+    pieces = []
+    for place, (word, spot) in enumerate(zip(words, spots, strict=True)):
+        follower = spots[place + 1] if place + 1 < len(words) else None
+        if spot is None:
+            pieces.append(f" {word}" if place else word)
+        elif follower is not None:
+            pieces.append(text[spot[0] : follower[0]])
+        else:  # to the end, or to the words in whose place another one stands
+            space = text.find(" ", spot[1]) if place + 1 < len(words) else -1
+            pieces.append(text[spot[0] :] if space < 0 else text[spot[0] : space])
+    return pieces
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
+
+
+def _spots(text: str, words: Sequence[str]) -> list[tuple[int, int] | None]:
+    """Where the stretch of each word begins, and the word itself ends; None for one that does not come next.
+
+    Between two words there is nothing to be said; only the word behind one that is missing is looked for further on.
+    """
+    found: list[tuple[int, int] | None] = []
+    place, before = 0, r"[\W_]*?"
     for word in words:
-        at = text.find(word, place)
-        if at < 0:
-            return [f" {word}" if i else word for i, word in enumerate(words)]
-        space = text.find(" ", place, at)
-        starts.append(0 if not starts else at if space < 0 else space)
-        place = at + len(word)
-    starts.append(len(text))
-    return [text[start:end] for start, end in itertools.pairwise(starts)]
+        match = re.compile(rf"{before}({re.escape(word)})(?![^\W_])").match(text, place)
+        if match is None:
+            found.append(None)
+            before = r".*?(?<![^\W_])"
+            continue
+        spaces = (text.find, text.rfind)[bool(found) and found[-1] is None]
+        space = spaces(" ", place, match.start(1))
+        start = match.start(1) if space < 0 else space
+        found.append((start if found else 0, match.end()))
+        place, before = match.end(), r"[\W_]*?"
+    return found
 
 
 def load_backbone(source: str) -> tuple[Any, Any]:

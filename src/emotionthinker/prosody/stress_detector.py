@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from emotionthinker.audio import resampled
 from emotionthinker.errors import RecipeError
-from emotionthinker.prosody import faster, transcript
+from emotionthinker.prosody import faster, reading_out, transcript
 from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.rate import WordSpan
 from emotionthinker.records import Stress, Word
@@ -136,7 +136,8 @@ def stress_words(
 
     samples = resampled(samples, sample_rate, _RATE)
     names = [span.text for span in spans]
-    words = detector.tokenise(words_of(text if text is not None else " ".join(names), names))
+    said = " ".join(names) if text is None else reading_out._MARKUP.sub(" ", text)  # what is no word was not said
+    words = detector.tokenise(words_of(said, names))
     room = detector.max_tokens - len(detector.prefix(language))
     found: list[float] = []
     for part in chunks(len(samples) / _RATE, spans, [len(word) for word in words], room, detector.window_s):
