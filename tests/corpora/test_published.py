@@ -27,6 +27,7 @@ COT = {
     "speed": "fast",
     "intonation": "rising-falling",
     "gender": "Male",
+    "age_level": "Young Adult",
     "stressed_words": ["there"],
 }
 SAYS = {
@@ -35,12 +36,15 @@ SAYS = {
     "rate": "fast",
     "intonation": "rising-falling",
     "gender": "male",
+    "age": "young adult",
     "stress": ["there"],
 }
 
 
 def written(path: Path, rows: list[dict[str, Any]]) -> Path:
-    if path.suffix == ".jsonl":
+    if path.suffix == ".json":
+        path.write_text(json.dumps(rows), encoding="utf-8")
+    elif path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     elif path.suffix == ".csv":
         import csv
@@ -64,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "sound"
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "parquet"])
 def test_emotioncot_rows(kind: str, tmp_path: Path, folder: Path) -> None:
     (row,) = read(written(tmp_path / f"set.{kind}", [COT]), folder)
     assert isinstance(row, Published)
@@ -176,6 +180,13 @@ def test_whatever_a_row_holds_it_is_read_or_named(
 
 
 def test_what_is_no_annotation_set_is_refused(tmp_path: Path) -> None:
+    for text, said in (('{"pitch": "low"}', "holds no list"), ('{"a": 1}\n{"a": 2}', r"named \.jsonl")):
+        (tmp_path / "set.json").write_text(text)
+        with pytest.raises(RecordError, match=said):
+            list(read(tmp_path / "set.json", tmp_path))
+    (tmp_path / "set.json").write_text("[3]")
+    (bad,) = read(tmp_path / "set.json", tmp_path)
+    assert isinstance(bad, BadRow)
     for path in (tmp_path, tmp_path / "none.jsonl"):
         with pytest.raises(RecordError, match="not an annotation set"):
             list(read(path, tmp_path))

@@ -1,7 +1,7 @@
 """Prosody annotations that others published: what each row says of a clip, in our fields and words.
 
-Known are the fields of the EmotionCoT annotation (pitch, energy, speed, intonation, gender, and the measurements its
-pipeline writes beside them) and our own `Utterance` records.
+Known are the fields of the EmotionCoT annotation (pitch, energy, speed, intonation, gender, age, and the measurements
+its pipeline writes beside them) and our own `Utterance` records.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "shape": ("contour_shape", "shape"),
     "style": ("contour_dynamics", "style"),
     "gender": ("gender",),
+    "age": ("age_level", "age_group"),
     "stress": ("stressed_words", "stress", "emphasis"),
     "pitch_hz": ("f0_median_hz", "median_hz", "pitch_hz"),
     "energy_dbfs": ("energy_dbfs", "active_dbfs"),
@@ -40,6 +41,7 @@ _OWN = {
     "shape": ("intonation", "shape"),
     "style": ("intonation", "style"),
     "gender": ("speaker", "gender"),
+    "age": ("speaker", "age_group"),
     "pitch_hz": ("pitch", "median_hz"),
     "energy_dbfs": ("energy", "active_dbfs"),
     "rate_pps": ("rate", "articulation"),
@@ -59,16 +61,17 @@ class Published(NamedTuple):
 
 
 def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
-    """The rows of an annotation set (JSONL, CSV, TSV, Parquet); sound files lie in `folder`.
+    """The rows of an annotation set (JSON list, JSONL, CSV, TSV, Parquet); sound files lie in `folder`.
 
     A published path that does not lie below `folder` is looked for there by its end (`Places`); sound inside a Parquet
     set is heard from there. A row without sound, or without one of `FIELDS`, or whose path fits several files, comes as
     `BadRow`. Raises `RecordError` for a file of no known kind.
     """
-    if path.suffix.lower() not in MANIFESTS or not path.is_file():
-        raise RecordError(f"{path}: not an annotation set; expected a file, one of {' '.join(sorted(MANIFESTS))}")
+    kinds = MANIFESTS | {".json"}
+    if path.suffix.lower() not in kinds or not path.is_file():
+        raise RecordError(f"{path}: not an annotation set; expected a file, one of {' '.join(sorted(kinds))}")
     places = Places(folder)
-    for number, row in rows(path):
+    for number, row in _listed(path) if path.suffix.lower() == ".json" else rows(path):
         where = f"{path.name}:{number}"
         try:
             if isinstance(row, RecordError):
@@ -76,6 +79,18 @@ def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
             yield _published(row, places, path, where)
         except RecordError as error:
             yield BadRow(where, error)
+
+
+def _listed(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+    """(number, row) of one JSON list. Raises `RecordError` for other JSON, or none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RecordError(f"{path}: not JSON: {error}; a file of JSON lines is named .jsonl") from error
+    if not isinstance(found, list):
+        raise RecordError(f"{path}: holds no list; expected [{{...}}, ...], one object a clip")
+    for number, row in enumerate(found, 1):
+        yield number, row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
 
 
 def _published(row: dict[str, Any], places: Places, sheet: Path, where: str) -> Published:

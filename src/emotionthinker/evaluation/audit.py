@@ -17,7 +17,7 @@ from emotionthinker.corpora import published
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.errors import RecordError, kind_of
 from emotionthinker.evaluation.findings import Finding, compare
-from emotionthinker.prosody import batch, corpus
+from emotionthinker.prosody import batch, corpus, faster, stress_detector
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
@@ -31,7 +31,7 @@ class AuditRecipe(Recipe):
     """Settings of the `audit` stage."""
 
     annotations: Path
-    """JSONL, CSV, TSV or Parquet with a sound file and at least one prosodic field a row."""
+    """JSON list, JSONL, CSV, TSV or Parquet with a sound file and at least one prosodic field a row."""
     audio: Path
     """Folder of the sound files."""
     calibration: str = "reference"
@@ -42,6 +42,14 @@ class AuditRecipe(Recipe):
     """Language of rows that name none."""
     transcribe: bool = True
     """Recognise the words of clips without a transcript."""
+    recogniser: str = faster.RECOGNISER
+    """`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER`."""
+    stress: str = stress_detector.ACOUSTIC
+    """`acoustic`, or `whistress:FOLDER`: labels that a detector made are checked by one."""
+    speaker_model: str = ""
+    """Folder or hub id of a wav2vec2 of age and gender; without it a published age is not checkable."""
+    accept_non_commercial: bool = False
+    """Consent to the terms of such weights (CC-BY-NC-SA-4.0)."""
     max_seconds: float = Field(default=sound.MAX_SECONDS, gt=0)
     """Longer files are refused."""
 
@@ -51,8 +59,12 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
 
     Writes `disagreements.jsonl`, `summary.json`, `failures.jsonl`, `manifest.json`, and the measurements in
     `annotate/`, where a stopped run goes on. The published gender picks the cuts of the pitch, so that one error is
-    not counted twice. Raises `RecordError` or `RecipeError` for a set or calibration that cannot be used.
+    not counted twice. Raises `RecordError`, `RecipeError` or `WeightsError` for a set, calibration or model that cannot
+    be used.
     """
+    settings = recipe.model_dump(exclude={"annotations", "audio"})
+    measuring = AnnotateRecipe(source=[out / "clips.jsonl"], **settings)
+    measuring.check()
     if recipe.calibration != FIT:
         Calibration.load(recipe.calibration)
     if not recipe.audio.is_dir():
@@ -60,8 +72,7 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
     job = runs.Run(out, "audit", recipe.model_dump(mode="json"), [recipe.annotations])
     job.begin()
     bad = _prepare(recipe, out / "clips.jsonl")
-    settings = recipe.model_dump(include={"calibration", "workers", "language", "transcribe", "max_seconds"})
-    counts = corpus.run(AnnotateRecipe(source=[out / "clips.jsonl"], **settings), out / "annotate", progress=progress)
+    counts = corpus.run(measuring, out / "annotate", progress=progress)
     failed = _failures(out, bad)
     calibration = Calibration.load(out / "annotate" / "thresholds.json")
     table, part = _Table(), out / "disagreements.jsonl.part"
