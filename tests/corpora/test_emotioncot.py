@@ -53,3 +53,48 @@ def test_a_name_that_fits_two_files_is_not_guessed(tree) -> None:
     tree.text("all.json", json.dumps([{**ROW, "audio_path": "dia0_utt0.wav"}]))
     tree.sound("MELD/train_splits/dia0_utt0.wav", "MELD/dev_splits/dia0_utt0.wav")
     assert tree.read("emotioncot")[1] == {"all.json:1": "missing_sound"}
+
+
+def test_hidden_files_are_no_annotations(tree) -> None:
+    tree.text("all.json", json.dumps([ROW]))
+    (tree.root / "._all.json").write_bytes(b"\0\5\x16\7\xff\xfe")
+    tree.sound("IEMOCAP/Ses01F_impro01_F000.wav")
+    found, failed = tree.read("emotioncot")
+    assert (len(found), failed) == (1, {})
+
+
+def test_what_the_corpora_know_of_their_clips(tree) -> None:
+    """Official test clips stay test clips, and speakers keep the names their corpus gives them."""
+    paths = {
+        "/d/MELD/output_repeated_splits_test/dia0_utt0.wav": ("meld", "test", "meld_Mark"),
+        "/d/MELD/train_splits/dia0_utt0.wav": ("meld", "train", None),
+        "/d/EARS/p103/emo_anger_sentences.wav": ("ears", "test", "ears_p103"),
+        "IEMOCAP_full_release/Session5/x/Ses05F_impro01_M000.wav": ("iemocap", None, "iemocap_Ses05M"),
+        "mead/M003/audio/angry/level_1/001.wav": ("mead", None, "mead_M003"),
+        "/years/MSP-Podcast/Audios/MSP-PODCAST_0001_0008.wav": ("msp_podcast", "test2", "msp_podcast_30"),
+        "Expresso/audio_48khz/read/ex01/happy/base/ex01_happy_00001.wav": ("expresso", "validation", "expresso_ex01"),
+    }
+    tree.sound(*(path.removeprefix("/d/").removeprefix("/") for path in paths))
+    tree.text("MELD/test_sent_emo.csv", "Speaker,Dialogue_ID,Utterance_ID\nMark,0,0\n")
+    tree.text(
+        "years/MSP-Podcast/Labels/labels_concensus.csv",
+        "FileName,SpkrID,Gender,Split_Set\nMSP-PODCAST_0001_0008.wav,30,Male,Test2\n",
+    )
+    tree.text("Expresso/splits/dev.txt", "ex01_happy_00001\n")
+    tree.text("all.json", json.dumps([{**ROW, "audio_path": path} for path in paths]))
+    found, failed = tree.read("emotioncot")
+    assert failed == {}
+    assert [(clip.dataset, clip.split, clip.speaker) for clip in found.values()] == list(paths.values())
+
+
+def test_a_given_corpus_decides_and_a_part_of_a_word_names_none(tree) -> None:
+    rows = [
+        {**ROW, "dataset": "CREMA-D", "audio_path": "MELD/dev_splits/dia0_utt0.wav"},
+        {**ROW, "dataset": "Ears", "audio_path": "MELD/p107/x.wav"},
+        {**ROW, "audio_path": "years/melding/y.wav"},
+        {**ROW, "audio_path": "other/z.wav", "split": "test"},
+    ]
+    tree.sound(*(row["audio_path"] for row in rows))
+    tree.text("all.json", json.dumps(rows))
+    found = [(clip.dataset, clip.split) for clip in tree.read("emotioncot")[0].values()]
+    assert found == [("crema_d", None), ("ears", "test"), ("emotioncot", None), ("emotioncot", "test")]

@@ -33,6 +33,26 @@ def test_read_speech(expresso) -> None:
     assert failed == {"audio_48khz/read/ex03/happy.wav": "bad_name"}
 
 
+@pytest.mark.parametrize(
+    ("marked", "text", "words", "places"),
+    [
+        ("I never said *she* stole it.", "I never said she stole it.", ["she"], [3]),
+        ("*Two words* and a well-*known* one*.", "Two words and a well-known one.", None, None),
+        (
+            "*Two words* and a well-*known* one.",
+            "Two words and a well-known one.",
+            ["Two", "words", "known"],
+            [0, 1, 5],
+        ),
+        ("Not *so!*", "Not so!", ["so!"], [1]),
+    ],
+)
+def test_marks_of_emphasis_are_no_words(expresso, marked, text, words, places) -> None:
+    expresso.text("read_transcriptions.txt", f"ex04_default_emphasis_00010\t{marked}\n")
+    clip = expresso.read("expresso")[0]["expresso_ex04_default_emphasis_00010"]
+    assert (clip.text, clip.extra.get("stressed_words"), clip.extra.get("stressed_places")) == (text, words, places)
+
+
 def test_a_dialogue_has_one_speaker_a_channel_and_each_a_style(expresso) -> None:
     found, _ = expresso.read("expresso")
     left, right = (found[f"expresso_ex01-ex02_angry-animal_001_{channel}"] for channel in (1, 2))

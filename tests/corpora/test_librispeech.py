@@ -14,3 +14,13 @@ def test_chapters_and_readers(tree) -> None:
     assert (clip.split, clip.emotion, clip.extra) == ("validation", None, {"subset": "dev-clean"})
     assert (other.split, other.gender) == ("train", None)
     assert failed == {"84-121123-0001": "missing_sound", "84-121123.trans.txt:3": "bad_row"}
+
+
+def test_hidden_files_of_another_system_are_no_sheets(tree) -> None:
+    tree.text("dev-clean/84/121123/84-121123.trans.txt", "84-121123-0000 GO\n")
+    tree.sound("dev-clean/84/121123/84-121123-0000.flac")
+    for name in ("dev-clean/84/121123/._84-121123.trans.txt", "._SPEAKERS.TXT", ".Trash/1-2.trans.txt"):
+        (tree.root / name).parent.mkdir(exist_ok=True)
+        (tree.root / name).write_bytes(b"\0\5\x16\7\xb0")
+    found, failed = tree.read("librispeech")
+    assert (list(found), failed) == (["librispeech_84-121123-0000"], {})

@@ -132,11 +132,17 @@ def test_a_repeated_id_is_a_bad_row(tmp_path: Path) -> None:
     assert "unique" in str(second.error)
 
 
-def test_a_csv_row_with_too_many_values(tmp_path: Path) -> None:
-    (tmp_path / "m.csv").write_text("path,text\nx.wav,hello, there\n")
-    (bad,) = utterances([tmp_path / "m.csv"])
-    assert isinstance(bad, BadRow)
-    assert "more values" in str(bad.error)
+def test_an_extra_that_is_no_object_is_a_bad_row(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    extra = ["studio take", '{"mic": "far"}', "[1]", None]
+    pq.write_table(pa.table({"path": [f"{n}.wav" for n in range(4)], "extra": extra}), tmp_path / "m.parquet")
+    text, fine, listed, none = utterances([tmp_path / "m.parquet"])
+    assert all(isinstance(bad, BadRow) and "expected an object" in str(bad.error) for bad in (text, listed))
+    assert isinstance(fine, Utterance)
+    assert isinstance(none, Utterance)
+    assert (fine.extra, none.extra) == ({"mic": "far"}, {})
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", "notes.txt", "empty", "bad.parquet"])

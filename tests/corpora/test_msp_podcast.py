@@ -29,3 +29,12 @@ def test_the_consensus_sheet(tree) -> None:
         f"{name}12": "missing_sound",
         "labels_consensus.csv:7": "bad_row",
     }
+
+
+def test_the_spelling_of_older_releases_in_a_folder_of_the_root(tree) -> None:
+    home = "MSP-PODCAST-Publish-1.6"
+    tree.text(f"{home}/Labels/labels_concensus.csv", HEAD + "MSP-PODCAST_0001_0008.wav,N,2,4,2,30,Male,Test1\n")
+    tree.sound(f"{home}/Audios/MSP-PODCAST_0001_0008.wav")
+    tree.text(f"{home}/Transcripts/MSP-PODCAST_0001_0008.txt", "And so it goes.\n")
+    found, failed = tree.read("msp_podcast")
+    assert (found["msp_podcast_0001_0008"].text, failed) == ("And so it goes.", {})

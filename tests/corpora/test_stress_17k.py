@@ -41,6 +41,7 @@ def test_sound_comes_out_of_the_tables(tree, speech: Callable[..., np.ndarray], 
     pq.write_table(
         pa.Table.from_pylist([rows[1], row(5, sound)]), tree.root / "data" / "train_fine-00000-of-00001.parquet"
     )
+    (tree.root / "data" / "._train_full-00000-of-00001.parquet").write_bytes(b"\0\5\x16\7")
     counts = prepare.prepare(registry.get("Stress-17K"), tree.root, tmp_path / "s.jsonl")
     assert (counts["clips"], counts["failed"]) == (3, {"bad_row": 2})
     first, second, last = read_jsonl(tmp_path / "s.jsonl")

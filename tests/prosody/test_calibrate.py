@@ -17,7 +17,7 @@ from emotionthinker.records import Utterance, read_jsonl, write_jsonl
 
 @pytest.fixture
 def clips(utterance: Any) -> list[Utterance]:
-    """120 clips of two datasets, of both genders and of different levels; ten more of the test split."""
+    """120 clips of two datasets, of both genders and of different levels; ten more of held-out splits."""
     rng = np.random.default_rng(0)
     made = []
     for number in range(120):
@@ -34,7 +34,8 @@ def clips(utterance: Any) -> list[Utterance]:
                 split="train",
             )
         )
-    return made + [utterance(1000 + n, level=-90.0, dataset="quiet", split="test") for n in range(10)]
+    splits = ("test", "test2", "test3", "validation", "dev") * 2
+    return made + [utterance(1000 + n, level=-90.0, dataset="quiet", split=split) for n, split in enumerate(splits)]
 
 
 @pytest.fixture

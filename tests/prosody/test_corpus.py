@@ -142,6 +142,12 @@ def test_another_calibration_needs_no_measuring(clips: Path, tmp_path: Path, mon
     assert {u.prosody.calibration for u in read_jsonl(out / "utterances.jsonl")} == {"mine"}
 
 
+def test_validation_shapes_no_cut_either(clips: Path, tmp_path: Path) -> None:
+    clips.write_text(clips.read_text().replace('"s0/clip0.wav"', '"s0/clip0.wav", "split": "validation"'))
+    run(recipe(clips, calibration="fit"), tmp_path / "out", progress=False)
+    assert Calibration.load(tmp_path / "out" / "thresholds.json").about["clips"] == {"ravdess": 3}
+
+
 def test_a_torn_last_line_is_measured_again(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(recipe(clips), out, progress=False)

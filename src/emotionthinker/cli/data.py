@@ -196,7 +196,7 @@ def calibrate(
     """Cut the levels by percentiles of a corpus, by gender for pitch, and draw them; or apply cuts made before.
 
     Writes thresholds.json, sketches.json (mergeable) and report.html, or the utterances with the words of `--apply`.
-    Nothing is measured again. Clips of the test split shape no cut.
+    Nothing is measured again. Clips of test and validation splits shape no cut.
 
     Example: `emotionthinker calibrate runs/annotate --out runs/calibrate --name mine --by-dataset`
     """

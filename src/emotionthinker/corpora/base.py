@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emotionthinker.corpora import labels
+from emotionthinker.corpora import files, labels
 from emotionthinker.corpora.manifest import SOUND_FILES, BadRow
 from emotionthinker.errors import CorpusError, kind_of
 from emotionthinker.records import Utterance
@@ -29,6 +29,10 @@ class Embedded(NamedTuple):
 Item = Utterance | BadRow | Embedded
 
 
+def _nothing(path: Path) -> dict[str, Any]:
+    return {}
+
+
 class Corpus(NamedTuple):
     """The card of a corpus and its reader."""
 
@@ -46,6 +50,8 @@ class Corpus(NamedTuple):
     layout: str
     """The tree `read` expects below its root."""
     read: Callable[[Path], Iterator[Item]]
+    told: Callable[[Path], dict[str, Any]] = _nothing
+    """Fields of a record (split, speaker, gender) by the path of its sound and the sheets beside it, without `read`."""
 
 
 def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
@@ -102,25 +108,20 @@ def clip(dataset: str, id_: str, audio: Path, label: str | None, **fields: Any) 
 
 
 def sounds(root: Path, under: str = "", *, every: bool = False) -> list[Path]:
-    """Sound (and video) files below `root / under` (`root` without that folder), sorted by folder and name.
+    """Sound (and video) files below `root / under` (`root` without that folder), as `files.below` walks.
 
     Of files of one name in one folder the one that is best to decode is taken; with `every`, all but a video beside
-    its sound. Links are followed, so that a corpus may be put together from several disks. Hidden files (`._x.wav`)
-    are no clips.
+    its sound.
     """
+    home = root / under if (root / under).is_dir() else root
+    same: dict[tuple[Path, str], list[Path]] = {}
+    for path in files.below(home, *files.ending(SOUND_FILES | VIDEO_FILES)):
+        same.setdefault((path.parent, path.stem), []).append(path)
     found: list[Path] = []
-    walked: set[str] = set()
-    for folder, folders, names in os.walk(root / under if (root / under).is_dir() else root, followlinks=True):
-        walked.add(os.path.realpath(folder))
-        folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(folder, name)) not in walked)
-        same: dict[str, list[Path]] = {}
-        for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
-            if path.suffix.lower() in SOUND_FILES | VIDEO_FILES:
-                same.setdefault(path.stem, []).append(path)
-        for paths in same.values():
-            best, *rest = sorted(paths, key=_rank)
-            found.append(best)
-            found += [path for path in rest if every and path.suffix.lower() in SOUND_FILES]
+    for paths in same.values():
+        best, *rest = sorted(paths, key=_rank)
+        found.append(best)
+        found += [path for path in rest if every and path.suffix.lower() in SOUND_FILES]
     return found
 
 
@@ -147,6 +148,11 @@ def table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 f"{path.name}:{reader.line_num}",
                 {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)},
             )
+
+
+def words_of(text: str) -> list[re.Match[str]]:
+    """Words of `text` as `extra.stressed_places` counts them, from 0: split at blanks and hyphens."""
+    return list(re.finditer(r"\S+", re.sub(r"\b(\w+)-(\w+)\b", r"\1 \2", text)))
 
 
 def number(text: str | None) -> float | None:

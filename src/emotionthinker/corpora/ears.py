@@ -26,7 +26,8 @@ def read(root: Path) -> Iterator[Item]:
     people, texts = _json(root / "speaker_statistics.json"), _json(root / "transcripts.json")
     for path in sounds(root):
         speaker = path.parent.name
-        if not _SPEAKER.fullmatch(speaker):
+        known = told(path)
+        if not known:
             yield unnamed(root, path, "p001/emo_anger_sentences.wav")
             continue
         kind, label = _kind(path.stem)
@@ -37,8 +38,7 @@ def read(root: Path) -> Iterator[Item]:
             f"ears_{speaker}_{path.stem}",
             path,
             label,
-            split="test" if speaker in _TEST else "validation" if speaker in _VALIDATION else "train",
-            speaker=f"ears_{speaker}",
+            **known,
             gender=gender if gender in _GENDERS else None,
             text=texts.get(path.stem),
             extra={
@@ -47,6 +47,15 @@ def read(root: Path) -> Iterator[Item]:
                 "native_language": person.get("native language"),
             },
         )
+
+
+def told(path: Path) -> dict[str, Any]:
+    """Split and speaker by the folder; nothing in a folder of another name."""
+    speaker = path.parent.name
+    if not _SPEAKER.fullmatch(speaker):
+        return {}
+    split = "test" if speaker in _TEST else "validation" if speaker in _VALIDATION else "train"
+    return {"split": split, "speaker": f"ears_{speaker}"}
 
 
 def _kind(name: str) -> tuple[str, str | None]:
@@ -74,4 +83,5 @@ CORPUS = Corpus(
     "https://github.com/facebookresearch/ears_dataset",
     "p001/emo_anger_sentences.wav, speaker_statistics.json, transcripts.json",
     read,
+    told,
 )

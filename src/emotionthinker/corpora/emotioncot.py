@@ -5,34 +5,39 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
+from emotionthinker.corpora import files, registry
 from emotionthinker.corpora.base import Corpus, Item, bad, clip
+from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS
 from emotionthinker.corpora.places import Places
+from emotionthinker.corpora.tables import rows
 from emotionthinker.emotions import EMOTIONS
+from emotionthinker.errors import RecordError
 from emotionthinker.records import Trace
 
 _ALIASES = {
-    "audio": ("audio_path", "audio", "path", "wav"),
+    "audio": ALIASES["audio"],
     "emotion": ("emotion", "gt", "groundtruth_emotion", "label"),
-    "text": ("transcription", "text", "transcript"),
+    "text": ALIASES["text"],
     "gender": ("gender", "gender_new", "speaker_gender"),
     "think": ("cot_analysis", "reasoning", "cot"),
 }
 """The names the release, its pipeline and its model card use."""
 _CARRIED = ("pitch_level", "energy_level", "speed_level", "stressed_words", "intonation", "age_level")
-_DATASETS = ("iemocap", "meld", "expresso", "ears", "msp_podcast")
+_DATASETS = ("iemocap", "meld", "expresso", "ears", "msp_podcast", "mead")
+_RELEASE = re.compile(r"(iemocap|meld|expresso|ears|msp[-_ ]?podcast|mead)(?![a-z])", re.I)
+"""A folder of a release, from its beginning: `IEMOCAP_full_release`, `MELD.Raw`, `MSP-PODCAST-Publish-1.11`."""
 
 
 def read(root: Path) -> Iterator[Item]:
     """Sound is looked for below `root`, by the longest end of its path: put or link the five corpora there."""
-    sheets = sorted(path for kind in ("*.jsonl", "*.json", "*.parquet") for path in root.rglob(kind))
     places = Places(root)
-    for sheet in sheets:
+    for sheet in files.below(root, "*.jsonl", "*.json", "*.parquet"):
         for where, row in _rows(sheet):
-            if isinstance(row, str):
-                yield bad("bad_row", where, f"{where}: {row}")
+            if isinstance(row, RecordError):
+                yield bad("bad_row", where, str(row))
             elif any(name in row for name in _ALIASES["think"]):
                 yield _item(row, where, places)
 
@@ -44,14 +49,15 @@ def _item(row: dict[str, Any], where: str, places: Places) -> Item:
     sound = places.find(str(audio))
     if sound is None:
         return bad("missing_sound", where, f"{where}: {audio} is not below the root; put or link the corpora there")
-    named = re.sub(r"[^a-z]", "", f"{row.get('dataset', '')}/{audio}".lower())
-    dataset = next((name for name in _DATASETS if name.replace("_", "").removesuffix("podcast") in named), None)
+    paths = (PurePosixPath(str(audio).replace("\\", "/")), sound.relative_to(places.root))
+    dataset = _dataset(row.get("dataset"), *paths)
+    gender = GENDER_WORDS.get(str(_first(row, "gender") or "").lower())
     utterance = clip(
         dataset or "emotioncot",
         f"emotioncot_{dataset or 'clip'}_{re.sub(r'[^A-Za-z0-9]+', '_', str(audio)).strip('_')[-120:]}",
         sound,
         str(label),
-        gender={"male": "male", "female": "female"}.get(str(_first(row, "gender") or "").lower()),
+        **{"split": row.get("split") or None, "gender": gender, **_told(dataset, Path("/", paths[0]), sound)},
         text=_first(row, "text"),
         extra={
             "released": {name: row[name] for name in _CARRIED if row.get(name) not in (None, "", [])},
@@ -62,33 +68,41 @@ def _item(row: dict[str, Any], where: str, places: Places) -> Item:
     return utterance.model_copy(update={"trace": Trace(think=str(think), answer=answer, writer="EmotionCoT")})
 
 
+def _dataset(given: Any, *paths: PurePath) -> str | None:
+    """The corpus the row names; without one the folder or file, nearest the end of a path, that is named after it."""
+    if given not in (None, ""):
+        return registry.spelled(str(given))
+    parts = [part for path in paths for part in reversed(path.parts)]
+    return next((registry.spelled(match[1]) for part in parts if (match := _RELEASE.match(part))), None)
+
+
+def _told(dataset: str | None, *paths: Path) -> dict[str, Any]:
+    """What the corpus knows of a clip by its path; the later path is the nearer one to the truth."""
+    if dataset not in _DATASETS:
+        return {}
+    told = registry.get(dataset).told
+    return {name: value for path in paths for name, value in told(path).items() if value is not None}
+
+
 def _first(row: dict[str, Any], key: str) -> Any:
     return next((row[name] for name in _ALIASES[key] if row.get(name) not in (None, "")), None)
 
 
-def _rows(sheet: Path) -> Iterator[tuple[str, dict[str, Any] | str]]:
+def _rows(sheet: Path) -> Iterator[tuple[str, dict[str, Any] | RecordError]]:
     """(place, row, or why it is none) of a JSON list, JSON lines or a Parquet table."""
-    if sheet.suffix == ".parquet":
-        import pyarrow.parquet as pq
+    try:
+        for number, row in _listed(sheet) if sheet.suffix.lower() == ".json" else rows(sheet):
+            yield f"{sheet.name}:{number}", row
+    except (RecordError, ValueError) as error:
+        yield sheet.name, RecordError(f"{sheet}: cannot be read: {error}")
 
-        rows: list[Any] = pq.read_table(sheet).to_pylist()
-    elif sheet.suffix == ".json":
-        try:
-            found = json.loads(sheet.read_text(encoding="utf-8"))
-        except ValueError as error:
-            yield sheet.name, f"not JSON: {error}"
-            return
-        rows = found if isinstance(found, list) else []
-    else:
-        rows = [line for line in sheet.read_text(encoding="utf-8").splitlines() if line.strip()]
-    for number, row in enumerate(rows, 1):
-        where = f"{sheet.name}:{number}"
-        try:
-            row = json.loads(row) if isinstance(row, str) else row
-        except ValueError as error:
-            row = f"not JSON: {error}"
-        if isinstance(row, (dict, str)):
-            yield where, row
+
+def _listed(sheet: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON list; other JSON below the root (EARS has some) holds no annotations."""
+    found = json.loads(sheet.read_text(encoding="utf-8"))
+    for number, row in enumerate(found if isinstance(found, list) else [], 1):
+        if isinstance(row, dict):
+            yield number, row
 
 
 CORPUS = Corpus(
@@ -96,7 +110,7 @@ CORPUS = Corpus(
     "EmotionCoT",
     ("en",),
     tuple(label.lower() for label in EMOTIONS),
-    "none in the release; records keep `split` open",
+    "none in the release; those of the corpora, where path, name or the sheets beside the sound tell them",
     "MIT (annotations); the sound under the terms of IEMOCAP, MELD, Expresso, EARS and MSP-Podcast",
     "free download; the sound from the five corpora",
     "https://huggingface.co/datasets/ddwang2000/EmotionCoT",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from emotionthinker.corpora.base import Corpus, Item, clip, segment, sounds, unnamed
+from emotionthinker.corpora.base import Corpus, Item, clip, segment, sounds, unnamed, words_of
 
 _STYLES = (
     "angry animal animaldir awe bored calm child childdir confused default desire disgusted enunciated fast fearful "
@@ -41,6 +44,8 @@ def _read_speech(
 ) -> Iterator[Item]:
     speaker = match[1]
     stretches = speech.get(path.stem, []) if "longform" in path.stem else []
+    text, places = _emphasised("" if stretches else texts.get(path.stem, ""))
+    words = words_of(text)
     for number, (_, start, end) in enumerate(stretches or [_WHOLE], 1):
         yield clip(
             "expresso",
@@ -48,11 +53,25 @@ def _read_speech(
             segment(path, start, end) if stretches else path,
             match[2],
             split=_split_of(splits.get(path.stem, []), start, end),
-            speaker=f"expresso_{speaker}",
-            gender=_GENDERS[speaker],
-            text=None if stretches else texts.get(path.stem),
-            extra={"kind": "read", **({"start_s": start, "end_s": end} if stretches else {})},
+            **_speaker(speaker),
+            text=text or None,
+            extra={
+                "kind": "read",
+                "stressed_words": [words[place][0] for place in places],
+                "stressed_places": places,
+                **({"start_s": start, "end_s": end} if stretches else {}),
+            },
         )
+
+
+def _emphasised(marked: str) -> tuple[str, list[int]]:
+    """(text, places of the words that stand in asterisks): `I never said *she* stole it.`"""
+    parts = marked.split("*")
+    text = "".join(parts)
+    ends = [0, *itertools.accumulate(len(part) for part in parts)]
+    spans = list(zip(ends[1::2], ends[2::2], strict=False)) if len(parts) % 2 else []  # else a mark without its pair
+    words = enumerate(words_of(text))
+    return text, [n for n, word in words if any(word.start() < end and start < word.end() for start, end in spans)]
 
 
 def _dialogue(path: Path, match: re.Match[str], channel: int, splits: Spans, speech: Spans) -> Iterator[Item]:
@@ -65,11 +84,23 @@ def _dialogue(path: Path, match: re.Match[str], channel: int, splits: Spans, spe
             segment(path, start, end, channel),
             (match[4] if channel == 2 else None) or match[3],
             split=_split_of(splits.get(path.stem, []), start, end),
-            speaker=f"expresso_{speaker}",
-            gender=_GENDERS[speaker],
+            **_speaker(speaker),
             extra={"kind": "dialogue", "partner": match[3 - channel], "channel": channel}
             | ({"start_s": start, "end_s": end} if stretches else {}),
         )
+
+
+def told(path: Path) -> dict[str, Any]:
+    """Split by the file lists of the Expresso the path lies in; speaker and gender of read speech by the name (a
+    dialogue has two)."""
+    home = next((folder for folder in path.parents if (folder / "splits").is_dir()), None)
+    parts = _splits_kept(home / "splits").get(path.stem, []) if home else []
+    match = _READ.fullmatch(path.stem)
+    return {"split": _split_of(parts, 0.0, float("inf")), **(_speaker(match[1]) if match else {})}
+
+
+def _speaker(name: str) -> dict[str, Any]:
+    return {"speaker": f"expresso_{name}", "gender": _GENDERS[name]}
 
 
 def _split_of(parts: list[tuple[str, float, float]], start: float, end: float) -> str | None:
@@ -90,6 +121,9 @@ def _splits(folder: Path) -> Spans:
                 parts = [(split, float(a or 0), float(b or "inf")) for a, b in _SPAN.findall(spans)]
                 found.setdefault(name.strip(), []).extend(parts or [(split, 0.0, float("inf"))])
     return found
+
+
+_splits_kept = lru_cache(maxsize=1)(_splits)
 
 
 def _speech(sheet: Path) -> Spans:
@@ -118,4 +152,5 @@ CORPUS = Corpus(
     "audio_48khz/read/ex01/happy/base/ex01_happy_00001.wav, audio_48khz/conversational/ex01-ex02/..., "
     "read_transcriptions.txt, splits/*.txt, VAD_segments.txt",
     read,
+    told,
 )

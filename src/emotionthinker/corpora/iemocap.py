@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, segment, sounds
 
@@ -53,8 +54,7 @@ def _dialog(
                 f"iemocap_{id_}",
                 sound,
                 label,
-                speaker=f"iemocap_{name[1]}{name[2]}",
-                gender="female" if name[2] == "F" else "male",
+                **_speaker(name),
                 text=words.get(id_),
                 extra={
                     "session": session,
@@ -65,6 +65,16 @@ def _dialog(
                     **dict(zip(("valence", "arousal", "dominance"), values, strict=True)),
                 },
             )
+
+
+def told(path: Path) -> dict[str, Any]:
+    """Speaker and gender by the name of a turn; IEMOCAP has no splits."""
+    name = _NAME.fullmatch(path.stem)
+    return _speaker(name) if name else {}
+
+
+def _speaker(name: re.Match[str]) -> dict[str, Any]:
+    return {"speaker": f"iemocap_{name[1]}{name[2]}", "gender": "female" if name[2] == "F" else "male"}
 
 
 def _transcripts(path: Path) -> dict[str, str]:
@@ -86,4 +96,5 @@ CORPUS = Corpus(
     "https://sail.usc.edu/iemocap/",
     "Session1..5/dialog/EmoEvaluation/*.txt, dialog/transcriptions/*.txt, sentences/wav/DIALOG/TURN.wav",
     read,
+    told,
 )

@@ -49,6 +49,10 @@ def reason(corpus: str, split: str, name: str) -> Flaw | None:
 def of_file(path: str | Path) -> Flaw | None:
     """What is known of a file by its folder and name alone: `.../train_splits/dia125_utt3.mp4`."""
     path = Path(path)
+    return reason("meld", meld_split(path), path.stem)
+
+
+def meld_split(path: Path) -> str:
+    """train, dev or test by the folder of a MELD file, as the archives or people name it; empty for another folder."""
     folder = _MELD_FOLDER.fullmatch(path.parent.name)
-    split = "test" if folder and folder[2] else folder[1] if folder else ""
-    return reason("meld", split, path.stem)
+    return "test" if folder and folder[2] else folder[1] if folder else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from emotionthinker.corpora import files
 from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, sounds
 
 _SPLITS = {"train": "train", "dev": "validation", "test": "test"}
@@ -12,7 +13,7 @@ _SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 def read(root: Path) -> Iterator[Item]:
     people = _people(root)
-    for sheet in sorted(root.rglob("*.trans.txt")):
+    for sheet in files.below(root, "*.trans.txt"):
         subset = sheet.parent.parent.parent.name
         clips = by_stem(sounds(sheet.parent))
         for number, line in enumerate(sheet.read_text(encoding="utf-8").splitlines(), 1):
@@ -44,7 +45,7 @@ def read(root: Path) -> Iterator[Item]:
 
 def _people(root: Path) -> dict[str, str]:
     """Speaker -> gender, of `SPEAKERS.TXT` (`14 | F | train-clean-360 | 25.03 | name`)."""
-    sheet = next(iter(sorted(root.rglob("SPEAKERS.TXT"))), None)
+    sheet = next(files.below(root, "SPEAKERS.TXT"), None)
     if sheet is None:
         return {}
     rows = [line.split("|") for line in sheet.read_text(encoding="utf-8").splitlines() if not line.startswith(";")]

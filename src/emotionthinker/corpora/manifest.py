@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import math
-import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from emotionthinker import embedded
-from emotionthinker.corpora import ids, labels, splits
+from emotionthinker.corpora import files, ids, labels, splits
+from emotionthinker.corpora.tables import rows as rows
 from emotionthinker.errors import RecordError
 from emotionthinker.records import GENDERS, Utterance
 
 SOUND_FILES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .au .w64".split())
+_SOUNDS = files.ending(SOUND_FILES)
 MANIFESTS = frozenset(".jsonl .ndjson .csv .tsv .parquet".split())
 ALIASES: dict[str, tuple[str, ...]] = {
     "audio": ("audio_path", "path", "audio", "file", "filename", "wav"),
@@ -63,7 +62,7 @@ def size(sources: Sequence[str | Path]) -> int:
 
 def _size(source: Path) -> int:
     if source.is_dir():
-        return sum(1 for _ in _files(source, SOUND_FILES)) or sum(_size(path) for path in _files(source, {".parquet"}))
+        return sum(1 for _ in files.below(source, *_SOUNDS)) or sum(map(_size, files.below(source, "*.parquet")))
     if not source.is_file() or source.suffix.lower() not in MANIFESTS:
         return 1
     if source.suffix.lower() == ".parquet":
@@ -97,10 +96,10 @@ def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:
 def _from_folder(folder: Path, language: str | None) -> Iterator[Utterance | BadRow]:
     """The sound files below a folder, or, where there are none, its Parquet files (the shards of `annotate`)."""
     empty = True
-    for path in _files(folder, SOUND_FILES):
+    for path in files.below(folder, *_SOUNDS):
         empty = False
         yield _from_file(path, path.relative_to(folder), language)
-    for path in _files(folder, {".parquet"}) if empty else ():
+    for path in files.below(folder, "*.parquet") if empty else ():
         empty = False
         yield from _from_manifest(path, language)
     if empty:
@@ -108,26 +107,9 @@ def _from_folder(folder: Path, language: str | None) -> Iterator[Utterance | Bad
         raise RecordError(f"{folder}: no sound file in this folder; expected {expected} (or Parquet files)")
 
 
-def _files(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
-    """Files below a folder in the order of sorted paths; one folder's names at a time are in memory."""
-    with os.scandir(folder) as entries:
-        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    for name, is_folder in found:
-        path = folder / name
-        if is_folder:
-            yield from _files(path, suffixes)
-        elif path.suffix.lower() in suffixes and path.is_file():
-            yield path
-
-
 def _from_file(path: Path, name: Path, language: str | None) -> Utterance:
     """Ids are paths below the source; the suffix stays, since `a.wav` and `a.flac` are two clips."""
     return Utterance(id=name.as_posix(), audio=str(path.resolve()), language=language)
-
-
-def rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
-    """(line or row number, its fields as they stand) of a manifest; a row that cannot be read is its error."""
-    return {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(path.suffix.lower(), _jsonl)(path)
 
 
 def _from_manifest(path: Path, language: str | None) -> Iterator[Utterance | BadRow]:
@@ -155,7 +137,7 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
         utterance = Utterance.model_validate(
             {
                 **{k: v for k, v in kept.items() if k not in {"gender", "language", "dataset", "prosody", "version"}},
-                "extra": _extra(kept),
+                "extra": _extra(kept, where),
                 "id": _text(named["id"]) or Path(str(named["audio"])).with_suffix("").as_posix(),
                 "audio": str((folder / str(named["audio"])).resolve()),
                 "dataset": dataset,
@@ -172,10 +154,17 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
     return utterance.model_copy(update={"split": splits.assign(utterance)})
 
 
-def _extra(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields that an Utterance has no place for travel along; a corpus' own `version` is one of them."""
-    extra = fields.get("extra")
-    carried = dict(extra) if isinstance(extra, dict) else {}
+def _extra(fields: dict[str, Any], where: str) -> dict[str, Any]:
+    """Fields that an Utterance has no place for travel along; a corpus' own `version` is one of them.
+
+    Tables without objects hold `extra` as JSON text.
+    """
+    extra = fields.get("extra", {})
+    with contextlib.suppress(ValueError):
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+    if not isinstance(extra, dict):
+        raise RecordError(f"{where}: extra {extra!r}; expected an object; a column of another name is carried along")
+    carried = dict(extra)
     if "version" in fields and not isinstance(fields["version"], int):
         carried["version"] = fields["version"]
     return carried
@@ -202,40 +191,3 @@ def _is_empty(value: Any) -> bool:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value).strip()
-
-
-def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
-    with open(path, encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                yield number, RecordError(f"{path}:{number}: not JSON: {error}")
-                continue
-            yield number, row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
-
-
-def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
-    with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
-        reader = csv.DictReader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-        for row in reader:
-            if None in row:
-                yield reader.line_num, RecordError(f"{path}:{reader.line_num}: more values than the header has fields")
-            else:
-                yield reader.line_num, dict(row)
-
-
-def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
-    import pyarrow as pa
-
-    try:
-        for number, row in enumerate(embedded.rows(path), 1):
-            if isinstance(row.get("extra"), str):
-                row["extra"] = json.loads(row["extra"])
-            if embedded.is_reference(str(row.get("audio"))):
-                row["audio_path"] = row.pop("audio")  # sound inside wins over the name of a file that may be elsewhere
-            yield number, row
-    except (pa.ArrowInvalid, OSError) as error:
-        raise RecordError(f"{path}: not a readable Parquet file: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from emotionthinker.corpora.base import Corpus, Item, clip, sounds, unnamed
 
@@ -30,10 +31,18 @@ def read(root: Path) -> Iterator[Item]:
             f"mead_{actor}_{emotion}_{level}_{path.stem}",
             path,
             emotion,
-            speaker=f"mead_{actor}",
-            gender="male" if actor.startswith("M") else "female",
+            **_actor(actor),
             extra={"intensity": int(level), "sentence": path.stem},
         )
+
+
+def told(path: Path) -> dict[str, Any]:
+    """Speaker and gender by the actor's folder; MEAD has no splits."""
+    return next((_actor(part) for part in reversed(path.parts) if _ACTOR.fullmatch(part)), {})
+
+
+def _actor(name: str) -> dict[str, Any]:
+    return {"speaker": f"mead_{name}", "gender": "male" if name.startswith("M") else "female"}
 
 
 CORPUS = Corpus(
@@ -47,4 +56,5 @@ CORPUS = Corpus(
     "https://wywu.github.io/projects/MEAD/MEAD.html",
     "M003/audio/angry/level_1/001.m4a",
     read,
+    told,
 )

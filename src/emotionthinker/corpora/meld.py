@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from emotionthinker.corpora import known_bad
 from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, sounds, table
@@ -38,7 +40,7 @@ def read(root: Path) -> Iterator[Item]:
 
 
 def _row(where: str, row: dict[str, str], ours: str, split: str, clips: dict[str, Path]) -> Item:
-    name = f"dia{row.get('Dialogue_ID', '')}_utt{row.get('Utterance_ID', '')}"
+    name = _name(row)
     id_ = f"meld_{ours}_{name}"
     label = row.get("Emotion", "").lower()
     if label not in _EMOTIONS:
@@ -48,15 +50,13 @@ def _row(where: str, row: dict[str, str], ours: str, split: str, clips: dict[str
         return bad("known_bad", id_, f"{where}: {name} of {ours} is known to be bad: {why}")
     if name not in clips:
         return bad("missing_sound", id_, f"{where}: no {name}.wav or .mp4 in {' or '.join(_FOLDERS[ours])}")
-    speaker = _clean(row.get("Speaker", ""))
     return clip(
         "meld",
         id_,
         clips[name],
         label,
         split=split,
-        speaker=f"meld_{speaker}",
-        gender=_GENDERS.get(speaker),
+        **_speaker(row),
         text=_clean(row.get("Utterance", "")) or None,
         extra={
             "sentiment": row.get("Sentiment"),
@@ -68,6 +68,30 @@ def _row(where: str, row: dict[str, str], ours: str, split: str, clips: dict[str
             "expected_s": _seconds(row),
         },
     )
+
+
+def told(path: Path) -> dict[str, Any]:
+    """The split by the folder, the speaker by the sheet where it lies beside that folder."""
+    ours = known_bad.meld_split(path)
+    if not ours:
+        return {}
+    row = _sheet(path.parent.parent / f"{ours}_sent_emo.csv").get(path.stem)
+    return {"split": _SPLITS[ours], **(_speaker(row) if row else {})}
+
+
+@lru_cache(maxsize=3)
+def _sheet(path: Path) -> dict[str, dict[str, str]]:
+    """dia0_utt0 -> row; empty without the sheet."""
+    return {_name(row): row for _, row in table(path)} if path.is_file() else {}
+
+
+def _name(row: dict[str, str]) -> str:
+    return f"dia{row.get('Dialogue_ID', '')}_utt{row.get('Utterance_ID', '')}"
+
+
+def _speaker(row: dict[str, str]) -> dict[str, Any]:
+    name = _clean(row.get("Speaker", ""))
+    return {"speaker": f"meld_{name}", "gender": _GENDERS.get(name)}
 
 
 def _clips(root: Path, ours: str) -> dict[str, Path]:
@@ -111,4 +135,5 @@ CORPUS = Corpus(
     "train_sent_emo.csv, dev_sent_emo.csv, test_sent_emo.csv; train_splits/dia0_utt0.mp4, dev_splits_complete/, "
     "output_repeated_splits_test/ (or the same with .wav)",
     read,
+    told,
 )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from emotionthinker.corpora import files
 from emotionthinker.corpora.base import Corpus, Item, bad, clip, number, table
 
 _CLASSES = ("A", "S", "H", "U", "F", "D", "C", "N", "O", "X")
@@ -17,39 +20,41 @@ _SPLITS = {
     "test2": "test2",
     "test3": "test3",
 }
+_SHEETS = ("labels_consensus.csv", "labels_concensus.csv")
+"""As newer and older releases spell it."""
 _GENDERS = {"male": "male", "female": "female"}
 
 
 def read(root: Path) -> Iterator[Item]:
-    sheet = next(iter(sorted(root.rglob("labels_consensus.csv"))), None)
+    """`Audios` and `Transcripts` lie beside the folder of the sheet (`Labels`), or beside the sheet, or in the root."""
+    sheet = next(files.below(root, *_SHEETS), None)
     if sheet is None:
         return
+    homes = (sheet.parent.parent, sheet.parent, root)
+    home = next((home for home in homes if (home / "Audios").is_dir()), homes[0])
     for where, row in table(sheet):
         name = row.get("FileName", "")
         stem = Path(name).stem
-        label, split = row.get("EmoClass", ""), _SPLITS.get(row.get("Split_Set", "").lower())
-        sound = root / "Audios" / name
-        if not name or split is None:
+        label = row.get("EmoClass", "")
+        sound = home / "Audios" / name
+        if not name or _split(row) is None:
             yield bad("bad_row", where, f"{where}: expected FileName and a Split_Set of {tuple(_SPLITS)}; got {row}")
         elif label not in _CLASSES:
             yield bad("bad_label", stem, f"{where}: EmoClass {label!r}; expected one of {_CLASSES}")
         elif not sound.is_file():
             yield bad("missing_sound", stem, f"{where}: no {sound}; unpack Audios.tar.gz there")
         else:
-            yield _utterance(row, stem, sound, label, split, root / "Transcripts" / f"{stem}.txt")
+            yield _utterance(row, stem, sound, label, home / "Transcripts" / f"{stem}.txt")
 
 
-def _utterance(row: dict[str, str], stem: str, sound: Path, label: str, split: str, words: Path) -> Item:
-    speaker = row.get("SpkrID", "")
+def _utterance(row: dict[str, str], stem: str, sound: Path, label: str, words: Path) -> Item:
     text = words.read_text(encoding="utf-8", errors="replace").strip() if words.is_file() else ""
     return clip(
         "msp_podcast",
         stem.lower().replace("-", "_"),
         sound,
         label,
-        split=split,
-        speaker=f"msp_podcast_{speaker}" if speaker.lower() not in ("", "unknown") else None,
-        gender=_GENDERS.get(row.get("Gender", "").lower()),
+        **_known(row),
         text=text or None,
         extra={
             "arousal": number(row.get("EmoAct")),
@@ -58,6 +63,31 @@ def _utterance(row: dict[str, str], stem: str, sound: Path, label: str, split: s
             "official_split": row.get("Split_Set"),
         },
     )
+
+
+def told(path: Path) -> dict[str, Any]:
+    """Split, speaker and gender by the sheet of the MSP-Podcast the path lies in; its names alone tell nothing."""
+    home = path.parent.parent
+    sheet = next((sheet for name in _SHEETS if (sheet := home / "Labels" / name).is_file()), None)
+    return _by_name(sheet).get(path.stem, {}) if sheet else {}
+
+
+@lru_cache(maxsize=1)
+def _by_name(sheet: Path) -> dict[str, dict[str, Any]]:
+    return {Path(row.get("FileName", "")).stem: _known(row) for _, row in table(sheet)}
+
+
+def _known(row: dict[str, str]) -> dict[str, Any]:
+    speaker = row.get("SpkrID", "")
+    return {
+        "split": _split(row),
+        "speaker": f"msp_podcast_{speaker}" if speaker.lower() not in ("", "unknown") else None,
+        "gender": _GENDERS.get(row.get("Gender", "").lower()),
+    }
+
+
+def _split(row: dict[str, str]) -> str | None:
+    return _SPLITS.get(row.get("Split_Set", "").lower())
 
 
 CORPUS = Corpus(
@@ -69,6 +99,8 @@ CORPUS = Corpus(
     "academic or commercial licence, signed by the institution",
     "by agreement with the MSP lab",
     "https://www.lab-msp.com/MSP/MSP-Podcast.html",
-    "Labels/labels_consensus.csv, Audios/MSP-PODCAST_0001_0008.wav, Transcripts/MSP-PODCAST_0001_0008.txt",
+    "Labels/labels_consensus.csv (or labels_concensus.csv), Audios/MSP-PODCAST_0001_0008.wav, "
+    "Transcripts/MSP-PODCAST_0001_0008.txt",
     read,
+    told,
 )

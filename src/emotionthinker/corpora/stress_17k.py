@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emotionthinker.corpora.base import Corpus, Embedded, Item, bad, clip
+from emotionthinker.corpora import files
+from emotionthinker.corpora.base import Corpus, Embedded, Item, bad, clip, words_of
 
 _COLUMNS = ("audio_id", "audio", "transcription")
 
 
 def read(root: Path) -> Iterator[Item]:
     """Every clip once; those that are in `train_fine` (the filtered subset of `train_full`) say so in `extra.fine`."""
-    tables = sorted(root.rglob("*.parquet"), key=lambda path: ("train_fine" in path.name, path))
+    tables = sorted(files.below(root, "*.parquet"), key=lambda path: ("train_fine" in path.name, path))
     fine = {row["audio_id"] for path in tables if "train_fine" in path.name for row in _rows(path, ["audio_id"])}
     seen: set[Any] = set()
     for path in tables:
@@ -34,7 +34,7 @@ def read(root: Path) -> Iterator[Item]:
 def _embedded(row: dict[str, Any], sound: bytes, split: str, fine: bool) -> Item:
     settings = row.get("metadata") or {}
     voice = settings.get("voice_name")
-    words = re.sub(r"\b(\w+)-(\w+)\b", r"\1 \2", str(row["transcription"])).split()
+    words = [word[0] for word in words_of(str(row["transcription"]))]
     places = [int(place) for place in _stressed(row)]
     suffix = Path((row["audio"].get("path")) or "clip.wav").suffix or ".wav"
     id_ = f"stress_17k_{row['audio_id']}"

@@ -25,7 +25,7 @@ class AnnotateRecipe(Recipe):
     source: list[Path] = Field(min_length=1)
     """Sound files, folders, or manifests (JSONL, CSV, Parquet)."""
     calibration: str = "reference"
-    """`reference`, a calibration file, or `fit` to fit one on these clips (those of the test split are left out)."""
+    """`reference`, a calibration file, or `fit` to fit one on these clips (test and validation splits are left out)."""
     name: str = "fitted"
     """Name of a calibration that is fitted."""
     by_dataset: bool = False

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from emotionthinker import runs
 from emotionthinker.corpora import parquet
+from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.prosody import summary
 from emotionthinker.prosody.levels import Calibration
@@ -46,7 +47,7 @@ class CalibrateRecipe(Recipe):
 def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
     """Fit cuts, or apply frozen ones; returns counts. Raises `RecipeError` or `RecordError` for unusable input.
 
-    Fitting writes `thresholds.json`, `sketches.json` and `report.html`; clips of the test split are left out. Applying
+    Fitting writes `thresholds.json`, `sketches.json` and `report.html`; clips of held-out splits are left out. Applying
     writes `utterances.jsonl`, `utterances.parquet`, `thresholds.json` and `summary.json`. Both: `manifest.json`.
     """
     files = [file for source in recipe.utterances for file in shards(source)]
@@ -60,14 +61,14 @@ def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
         recipe.name,
         by_dataset=recipe.by_dataset,
         clips=sketches.clips,
-        left_out="clips of the test split",
+        left_out="clips of held-out splits (test, validation)",
         source=sorted(sketches.sources.values()),
         command=f"emotionthinker calibrate --name {recipe.name}" + " --by-dataset" * recipe.by_dataset,
         fitted=time.strftime("%Y-%m-%d", time.gmtime()),
     )
     if not sum(sketches.clips.values()):
         raise RecipeError(
-            f"{', '.join(map(str, files))}: no measured clip outside the test split; run `annotate` first"
+            f"{', '.join(map(str, files))}: no measured clip outside test and validation splits; run `annotate` first"
         )
     _refuse_to_thaw(out / THRESHOLDS, calibration)
     job = runs.Run(out, "calibrate", recipe.model_dump(mode="json"), [*files, *recipe.sketches])
@@ -94,7 +95,7 @@ def shards(source: Path) -> list[Path]:
 
 
 def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]:
-    """(sketches of all files and saved sketches merged, number of clips left out as of the test split).
+    """(sketches of all files and saved sketches merged, number of clips left out as of a held-out split).
 
     Raises `RecipeError` when the same file is in it twice.
     """
@@ -102,7 +103,7 @@ def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]
     for file in files:
         shard = Sketches(sources={runs.sha256(file): file.name})
         for utterance in _read(file):
-            if utterance.split == "test":
+            if is_held_out(utterance.split):
                 left_out += 1
             else:
                 shard.add(utterance)

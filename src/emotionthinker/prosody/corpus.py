@@ -21,6 +21,7 @@ from typing import Any, TextIO
 
 from emotionthinker import runs, workers
 from emotionthinker.corpora import manifest, parquet
+from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, kind_of
 from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
@@ -174,14 +175,14 @@ def _stamps(folder: Path, count: int, wanted: set[str]) -> dict[str, str]:
 
 
 def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -> Calibration:
-    """Cuts from all clips but those of the test split, with where they come from."""
-    datasets = Counter(u.dataset or "(no dataset)" for u in stored() if u.split != "test")
+    """Cuts from all clips but those of held-out splits, with where they come from."""
+    datasets = Counter(u.dataset or "(no dataset)" for u in stored() if not is_held_out(u.split))
     return Calibration.fit(
-        (utterance for utterance in stored() if utterance.split != "test"),
+        (utterance for utterance in stored() if not is_held_out(utterance.split)),
         recipe.name,
         by_dataset=recipe.by_dataset,
         clips=dict(datasets),
-        left_out="clips of the test split",
+        left_out="clips of held-out splits (test, validation)",
         source=[path.name for path in recipe.source],
         command=f"the annotate stage with calibration={FIT} and name={recipe.name}; this is its thresholds.json",
     )

@@ -1,0 +1,75 @@
+"""The one walk over a tree of files: without hidden files and folders, links followed, in the order of sorted paths."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from emotionthinker.errors import RecordError
+
+
+def below(root: Path, *patterns: str) -> Iterator[Path]:
+    """Files below `root` whose name fits one of `patterns` (`*.wav`), letter case aside.
+
+    What is hidden (`._a.wav`, `.Trash/a.wav`) is no part of a corpus. Links are followed, so that one may be put
+    together from several disks; no folder is walked twice. A link to a file that is gone is named, not passed over.
+    One folder's names at a time are in memory. Raises `RecordError` for a folder that cannot be read.
+    """
+    fits = re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns)).match
+    return (path for path, is_folder in _entries(root) if not is_folder and fits(path.name.lower()))
+
+
+def ending(suffixes: Collection[str]) -> list[str]:
+    """Patterns for `below` of files with these suffixes."""
+    return [f"*{suffix}" for suffix in sorted(suffixes)]
+
+
+def folders(root: Path) -> Iterator[Path]:
+    """Folders below `root`, by the rules of `below`."""
+    return (path for path, is_folder in _entries(root) if is_folder)
+
+
+def _entries(root: Path) -> Iterator[tuple[Path, bool]]:
+    home = os.path.realpath(root)
+    return _walk(root, home, {home})
+
+
+def _walk(folder: Path, home: str, linked: set[str]) -> Iterator[tuple[Path, bool]]:
+    """(path, is it a folder); `linked` holds the targets of the links that were followed."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((e.name, e.is_dir(), e.is_symlink()) for e in entries if not e.name.startswith("."))
+    except OSError as error:
+        raise RecordError(f"{folder}: cannot be read: {error.strerror}; check the folder and its rights") from error
+    for name, is_folder, is_link in found:
+        path = folder / name
+        if is_folder and is_link:
+            target = os.path.realpath(path)
+            if target in linked or _comes_anyway(target, home):
+                continue
+            linked.add(target)
+        yield path, is_folder
+        if is_folder:
+            yield from _walk(path, home, linked)
+
+
+def _comes_anyway(target: str, home: str) -> bool:
+    """Whether the walk below `home` meets the target of a link under its own name."""
+    within = os.path.relpath(target, home).split(os.sep)
+    return within[0] != os.pardir and not any(part.startswith(".") for part in within if part != os.curdir)
+
+
+def is_utf8(path: str | os.PathLike[str]) -> bool:
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    r"""The path as text that can be written; bytes that are no UTF-8 as `\xfc`."""
+    return os.fsencode(path).decode(errors="backslashreplace")

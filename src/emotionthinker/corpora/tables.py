@@ -1,0 +1,95 @@
+"""Rows of a table file (JSONL, CSV, TSV, Parquet) as they stand; one that cannot be read comes as its error."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from emotionthinker import embedded
+from emotionthinker.errors import RecordError
+
+Row = tuple[int, dict[str, Any] | RecordError]
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """(line or row number, its fields as they stand) of a manifest; a row that cannot be read is its error."""
+    return {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(path.suffix.lower(), _jsonl)(path)
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                yield number, RecordError(f"{path}:{number}: not JSON: {error}")
+                continue
+            yield number, row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    """Numbers are those of a row's last line. In a TSV a line is a row: quotation marks of its texts open nothing."""
+    tabs = path.suffix.lower() == ".tsv"
+    with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
+        rules: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
+        reader = csv.reader(lines, strict=True, **rules)
+        header: list[str] | None = None
+        while True:
+            first = reader.line_num + 1
+            try:
+                values = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield reader.line_num, RecordError(_torn(path, first, reader.line_num, error))
+                if header is None:
+                    return
+                continue
+            values = [_unquoted(value) for value in values] if tabs else values
+            if header is None:
+                header = values
+            elif len(values) == len(header):
+                yield reader.line_num, dict(zip(header, values, strict=True))
+            elif values:
+                yield reader.line_num, RecordError(_misfit(path, reader.line_num, len(values), len(header)))
+
+
+def _unquoted(value: str) -> str:
+    """A TSV value without the marks a writer with CSV rules put around all of it: `"a ""b"" c"`."""
+    match = _QUOTED.fullmatch(value)
+    return match[1].replace('""', '"') if match else value
+
+
+def _torn(path: Path, first: int, last: int, error: csv.Error) -> str:
+    lines = f"line {first}" if first == last else f"lines {first} to {last}, read as one row,"
+    return (
+        f'{path}:{first}: {lines} cannot be read ({error}); expected every field that opens with " to end with ", '
+        'marks inside it written twice ("")'
+    )
+
+
+def _misfit(path: Path, line: int, values: int, fields: int) -> str:
+    many = "more" if values > fields else "fewer"
+    return (
+        f"{path}:{line}: {many} values ({values}) than the header has fields ({fields}); put a field that holds the "
+        "delimiter into double quotes (CSV), or take it out (TSV)"
+    )
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    import pyarrow as pa
+
+    try:
+        for number, row in enumerate(embedded.rows(path), 1):
+            if embedded.is_reference(str(row.get("audio"))):
+                row["audio_path"] = row.pop("audio")  # sound inside wins over the name of a file that may be elsewhere
+            yield number, row
+    except (pa.ArrowInvalid, OSError) as error:
+        raise RecordError(f"{path}: not a readable Parquet file: {error}") from error
