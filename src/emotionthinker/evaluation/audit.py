@@ -75,11 +75,8 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
     counts = corpus.run(measuring, out / "annotate", progress=progress)
     failed = _failures(out, bad)
     calibration = Calibration.load(out / "annotate" / "thresholds.json")
-    table, part = _Table(), out / "disagreements.jsonl.part"
-    with open(part, "w", encoding="utf-8") as lines:
-        for row in table.rows(read_jsonl(out / "annotate" / "utterances.jsonl"), calibration):
-            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-    part.replace(out / "disagreements.jsonl")
+    table, measured = _Table(), read_jsonl(out / "annotate" / "utterances.jsonl")
+    runs.write_lines(out / "disagreements.jsonl", table.rows(measured, calibration))
     totals = {"rows": counts["annotated"] + failed, "audited": counts["annotated"], "failed": failed}
     summary = {**totals, "calibration": calibration.name, "fields": table.summary(), "warnings": table.warnings()}
     runs.write_json(out / "summary.json", summary)
@@ -89,16 +86,17 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
 
 def _prepare(recipe: AuditRecipe, path: Path) -> list[BadRow]:
     """Write the clips as a manifest, each with what was published of it; returns the rows that are none."""
-    bad, good, part = [], 0, path.with_name(path.name + ".part")
-    with open(part, "w", encoding="utf-8") as lines:
+    bad: list[BadRow] = []
+
+    def clips() -> Iterator[dict[str, Any]]:
         for row in published.read(recipe.annotations, recipe.audio):
             if isinstance(row, BadRow):
                 bad.append(row)
-                continue
-            good += 1
-            lines.write(json.dumps({**row.clip, "published": row.says}, ensure_ascii=False) + "\n")
-    part.replace(path)
-    if not good:
+            else:
+                yield {**row.clip, "published": row.says}
+
+    runs.write_lines(path, clips())
+    if not path.stat().st_size:
         why = f"the first problem: {bad[0].error}" if bad else "it has no rows"
         raise RecordError(f"{recipe.annotations}: nothing to audit; {why}")
     return bad
@@ -109,9 +107,7 @@ def _failures(out: Path, bad: list[BadRow]) -> int:
     rows = [batch.failure(row.id, None, kind_of(row.error), str(row.error)) for row in bad]
     with open(out / "annotate" / "failures.jsonl", encoding="utf-8") as lines:
         rows += [json.loads(line) for line in lines]
-    part = out / "failures.jsonl.part"
-    part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    part.replace(out / "failures.jsonl")
+    runs.write_lines(out / "failures.jsonl", rows)
     return len(rows)
 
 

@@ -203,7 +203,7 @@ def _gather(recipe: AugmentRecipe, out: Path, folder: Path, failures: dict[str, 
         else:
             rejected.append({**about, "reason": "; ".join(result["reasons"])})
     for name, rows in (("manifest", accepted), ("rejected", rejected), ("failures", list(failures.values()))):
-        _write_lines(out / f"{name}.jsonl", rows)
+        runs.write_lines(out / f"{name}.jsonl", rows)
     return {
         "clips": len({row["parent"] for row in accepted + rejected} | failures.keys()),
         "variants": len(accepted) + len(rejected),
@@ -244,9 +244,3 @@ def _headroom(recipe: AugmentRecipe, rejected: list[dict[str, Any]]) -> float:
 
 def _label(kind: str, value: float) -> str:
     return "" if kind == REFERENCE else f"{value:g}" if kind == "speed" else f"{value:+g}"
-
-
-def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    part.replace(path)

@@ -30,7 +30,7 @@ from emotionthinker.perception.sequences import WORDS, build
 from emotionthinker.perception.variants import check_tools
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
-from emotionthinker.runs import JsonlStore, Run, write_json
+from emotionthinker.runs import JsonlStore, Run, write_json, write_lines
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ORT_NUM_THREADS")
 
@@ -84,7 +84,7 @@ def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
         check_tools("; comparative=0 and comparative_test=0 leave them out")
     utterances = [u for u in read_jsonl(recipe.records) if u.prosody and u.audio]
     rows = _attributes(utterances, recipe) + _comparatives(utterances, recipe, out)
-    _write_lines(out / "questions.jsonl", rows)
+    write_lines(out / "questions.jsonl", rows)
     summary = summarise(rows, out / "sequences.jsonl")
     write_json(out / "summary.json", summary)
     job.finish(counts=summary)
@@ -217,7 +217,7 @@ def summarise(rows: list[Row], sequences: Path) -> dict[str, Any]:
         split.setdefault(row["task"], Counter())[_class_of(row)] += 1
     results = [json.loads(line) for line in sequences.read_text(encoding="utf-8").splitlines()]
     rejected = [result for result in results if not result["accepted"]]
-    _write_lines(sequences.with_name("rejected.jsonl"), rejected)
+    write_lines(sequences.with_name("rejected.jsonl"), rejected)
     return {
         "questions": len(rows),
         "by_split": {split: {t: dict(c) for t, c in tasks.items()} for split, tasks in counts.items()},
@@ -229,9 +229,3 @@ def summarise(rows: list[Row], sequences: Path) -> dict[str, Any]:
 def _class_of(row: Row) -> str:
     open_answers = {"stress": "words", CAPTION: "captions"}
     return open_answers.get(row["task"], str(row["answer"]))
-
-
-def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    part.replace(path)
