@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from emotionthinker import audio, embedded
+from emotionthinker.corpora import files
 from emotionthinker.corpora.base import sounds
 
 
@@ -51,7 +52,7 @@ class Places:
 
     @cached_property
     def _tables(self) -> dict[str, list[Path]]:
-        return _by_stem(sorted(self.root.rglob("*.parquet")))
+        return _by_stem(files.below(self.root, "*.parquet"))
 
 
 def _by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
