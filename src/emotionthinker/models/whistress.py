@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -157,7 +155,7 @@ class WhiStress(nn.Module):
         return [int(token) for token in tokenizer.convert_tokens_to_ids(names)]
 
     def tokenise(self, pieces: Sequence[str]) -> list[list[int]]:
-        """Tokens of each word as `words_of` cut them: together they are the tokens of the whole text."""
+        """Tokens of each word as `word_pieces.of` cut them: together they are the tokens of the whole text."""
         if not pieces:
             return []
         found: list[list[int]] = self.processor.tokenizer(list(pieces), add_special_tokens=False)["input_ids"]
@@ -197,57 +195,6 @@ class WhiStress(nn.Module):
 def full_scale(samples: Samples) -> Samples:
     """The samples with a peak of 1, as the head hears them; silence stays silent."""
     return np.asarray(samples / max(float(np.abs(samples).max(initial=0.0)), 1e-6), np.float32)
-
-
-def words_of(text: str, words: Sequence[str]) -> list[str]:
-    """The stretch of `text` that belongs to each word, a space before it where one is: punctuation sticks to its word.
-
-    Apostrophes are written `'`, as Whisper does. A word that is not at its place in the text stands for what is there.
-    The first word has no space before it, as where the published code reads a given text.
-
-    >>> words_of('He said "no", twice.', ["He", "said", "no", "twice"])
-    ['He', ' said', ' "no",', ' twice.']
-    >>> words_of("You’re no. 5, right?", ["You're", "number", "5", "right"])
-    ["You're", ' number', ' 5,', ' right?']
-    """
-    text, words = " ".join(_plain(text).split()), [_plain(word) for word in words]
-    spots = _spots(text, words)
-    pieces = []
-    for place, (word, spot) in enumerate(zip(words, spots, strict=True)):
-        follower = spots[place + 1] if place + 1 < len(words) else None
-        if spot is None:
-            pieces.append(f" {word}" if place else word)
-        elif follower is not None:
-            pieces.append(text[spot[0] : follower[0]])
-        else:  # to the end, or to the words in whose place another one stands
-            space = text.find(" ", spot[1]) if place + 1 < len(words) else -1
-            pieces.append(text[spot[0] :] if space < 0 else text[spot[0] : space])
-    return pieces
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
-
-
-def _spots(text: str, words: Sequence[str]) -> list[tuple[int, int] | None]:
-    """Where the stretch of each word begins, and the word itself ends; None for one that does not come next.
-
-    Between two words there is nothing to be said; only the word behind one that is missing is looked for further on.
-    """
-    found: list[tuple[int, int] | None] = []
-    place, before = 0, r"[\W_]*?"
-    for word in words:
-        match = re.compile(rf"{before}({re.escape(word)})(?![^\W_])").match(text, place)
-        if match is None:
-            found.append(None)
-            before = r".*?(?<![^\W_])"
-            continue
-        spaces = (text.find, text.rfind)[bool(found) and found[-1] is None]
-        space = spaces(" ", place, match.start(1))
-        start = match.start(1) if space < 0 else space
-        found.append((start if found else 0, match.end()))
-        place, before = match.end(), r"[\W_]*?"
-    return found
 
 
 def load_backbone(source: str) -> tuple[Any, Any]:

@@ -25,7 +25,7 @@ from emotionthinker.corpora.base import words_of
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import AudioError, RecipeError, RecordError, kind_of
 from emotionthinker.folder_lock import is_main_process
-from emotionthinker.models import whistress
+from emotionthinker.models import whistress, word_pieces
 from emotionthinker.models.whistress import IGNORED, WhiStress
 from emotionthinker.prosody.batch import failure
 from emotionthinker.recipes import Recipe
@@ -151,7 +151,7 @@ class StressCollator:
         Raises `RecordError` for a text longer than the decoder.
         """
         model = self._model
-        words = model.tokenise(whistress.words_of(clip.transcription, clip.words))
+        words = model.tokenise(word_pieces.of(clip.transcription, clip.words))
         prefix = model.prefix()
         tokens, labels = [*prefix], [IGNORED] * len(prefix)
         for place, word in enumerate(words):
@@ -184,7 +184,7 @@ def measure(model: WhiStress, clips: Sequence[StressClip]) -> dict[str, float]:
     for clip in clips:
         said = clip.words
         sound, _ = audio.load(clip.audio, max_seconds=model.window_s)
-        tokens = model.tokenise(whistress.words_of(clip.transcription, said))
+        tokens = model.tokenise(word_pieces.of(clip.transcription, said))
         likely = model.judge(model.encode(model.features([sound])), tokens)
         found = {place for place, probability in enumerate(likely) if probability > 0.5}
         hits += len(found & set(clip.stressed))
