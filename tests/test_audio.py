@@ -335,3 +335,13 @@ def test_fragments_are_read_as_they_are_written(start: float, end: float | None,
     text = f"a#b.wav#t={start:.3f}" + (f",{end:.3f}" if end is not None else "")
     text += f"&channel={channel}" if channel else ""
     assert audio.fragment(text) == ("a#b.wav", start, end, channel)
+
+
+def test_a_stamp_changes_with_the_file_behind_a_part_and_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    names = [f"{path}", f"{path}#t=1,2&channel=1", f"{tmp_path / 'a.parquet'}#3"]
+    assert [audio.file_of(name) for name in names] == [str(path), str(path), str(tmp_path / "a.parquet")]
+    assert {audio.stamp(name) for name in names} == {"missing"}
+    for file in (path, tmp_path / "a.parquet"):
+        file.write_bytes(b"12345")
+    assert all(audio.stamp(name).startswith("5:") for name in names)

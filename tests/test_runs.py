@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.runs import JsonlStore, Run, put_in_place, sha256, write_json
+from emotionthinker.runs import JsonlStore, Run, put_in_place, sha256, write_json, write_lines
 
 
 def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
@@ -23,6 +23,15 @@ def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
         assert "y" not in store
         store.append({"id": "y", "value": 2})
         assert [row["value"] for row in store.rows()] == [1, 2]
+
+
+def test_lines_appear_all_at_once_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    write_lines(path, ({"x": text} for text in ("é", "2")))
+    assert path.read_text(encoding="utf-8") == '{"x": "é"}\n{"x": "2"}\n'
+    with pytest.raises(TypeError):
+        write_lines(path, [{"x": 1}, {"x": object()}])
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2
 
 
 def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:

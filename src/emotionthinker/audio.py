@@ -95,6 +95,20 @@ def fragment(source: str | os.PathLike[str]) -> Fragment:
     return Fragment(path, float(start or 0), float(end) if end else None, int(channel) if channel else None)
 
 
+def file_of(source: str | os.PathLike[str]) -> str:
+    """The file behind a sound, without the part of it that is meant (`#t=…&channel=…`, or `#ROW` of a Parquet file)."""
+    return fragment(embedded.file_of(os.fspath(source))).path
+
+
+def stamp(source: str | os.PathLike[str]) -> str:
+    """What changes when the file behind a sound does: its size and time of change; `missing` without one."""
+    try:
+        status = os.stat(file_of(source))
+    except OSError:
+        return "missing"
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
 def check(samples: npt.ArrayLike, sample_rate: int = SAMPLE_RATE, *, max_seconds: float = MAX_SECONDS) -> Samples:
     """An array of sound as float32 mono [n] at 16 kHz.
 

@@ -51,6 +51,11 @@ class EndpointError(EmotionThinkerError):
     """A language-model endpoint that did not answer usably after all retries."""
 
 
+def message_of(error: BaseException) -> str:
+    """What a side file says of an error that must not stop a corpus; one that nobody foresaw is named as such."""
+    return str(error) if isinstance(error, EmotionThinkerError) else f"unexpected {error!r}; please report it"
+
+
 def kind_of(error: BaseException) -> str:
     """The typed reason written into a side file: the kind of an audio or corpus error, else the class name."""
     return error.kind if isinstance(error, (AudioError, CorpusError)) else type(error).__name__

@@ -9,7 +9,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,15 @@ def put_in_place(part: Path, place: Path) -> Path:
     if place.is_dir():
         shutil.rmtree(place)
     return part.replace(place)
+
+
+def write_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as JSON lines so that a reader never sees half a file."""
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    with open(part, "w", encoding="utf-8") as out:
+        out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    part.replace(path)
 
 
 def sha256(path: str | Path) -> str:

@@ -27,6 +27,7 @@ COT = {
     "speed": "fast",
     "intonation": "rising-falling",
     "gender": "Male",
+    "age_level": "Young Adult",
     "stressed_words": ["there"],
 }
 SAYS = {
@@ -35,12 +36,15 @@ SAYS = {
     "rate": "fast",
     "intonation": "rising-falling",
     "gender": "male",
+    "age": "young adult",
     "stress": ["there"],
 }
 
 
 def written(path: Path, rows: list[dict[str, Any]]) -> Path:
-    if path.suffix == ".jsonl":
+    if path.suffix == ".json":
+        path.write_text(json.dumps(rows), encoding="utf-8")
+    elif path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     elif path.suffix == ".csv":
         import csv
@@ -64,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "sound"
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "parquet"])
 def test_emotioncot_rows(kind: str, tmp_path: Path, folder: Path) -> None:
     (row,) = read(written(tmp_path / f"set.{kind}", [COT]), folder)
     assert isinstance(row, Published)
@@ -117,6 +121,29 @@ def test_the_longest_end_of_a_path_wins(tmp_path: Path, folder: Path) -> None:
     assert found == [str(folder / name) for name in ("a/x.wav", "x.wav", "a/x.wav", "y.wav")]
 
 
+def test_a_part_of_a_recording_is_found_by_its_file_and_stays_a_part(tmp_path: Path, folder: Path) -> None:
+    parts = ("#t=0.2,3.0&channel=2", "#t=3.0,3.5")
+    path = written(tmp_path / "set.jsonl", [{"audio": f"/theirs/a/x.wav{part}", "pitch": "low"} for part in parts])
+    clips = [row.clip for row in read(path, folder) if isinstance(row, Published)]
+    assert [clip["audio_path"] for clip in clips] == [f"{folder / 'a' / 'x.wav'}{part}" for part in parts]
+    assert [clip["id"] for clip in clips] == [f"/theirs/a/x{part}" for part in parts]
+
+
+def test_sound_inside_a_parquet_set_is_heard_from_there(tmp_path: Path, folder: Path) -> None:
+    path = written(tmp_path / "set.parquet", [{"audio": {"bytes": b"RIFF", "path": "x.wav"}, "pitch": "low"}])
+    (row,) = read(path, folder)
+    assert isinstance(row, Published)
+    assert row.clip["audio_path"] == f"{path}#0"
+
+
+def test_a_path_that_fits_two_files_is_no_missing_file(tmp_path: Path, folder: Path) -> None:
+    (folder / "b").mkdir()
+    (folder / "b" / "x.wav").touch()
+    (row,) = read(written(tmp_path / "set.jsonl", [{"audio": "MELD/x.wav", "pitch": "low"}]), folder)
+    assert isinstance(row, BadRow)
+    assert "set.jsonl:1: MELD/x.wav fits 2 files: a/x.wav, b/x.wav; expected one" in str(row.error)
+
+
 def test_rows_that_cannot_be_audited_are_named(tmp_path: Path, folder: Path) -> None:
     path = written(tmp_path / "set.jsonl", [{"pitch": "low"}, {"path": "a/x.wav", "pitch": None, "mood": "dark"}])
     path.write_text(path.read_text() + "{no json\n")
@@ -153,6 +180,13 @@ def test_whatever_a_row_holds_it_is_read_or_named(
 
 
 def test_what_is_no_annotation_set_is_refused(tmp_path: Path) -> None:
+    for text, said in (('{"pitch": "low"}', "holds no list"), ('{"a": 1}\n{"a": 2}', r"named \.jsonl")):
+        (tmp_path / "set.json").write_text(text)
+        with pytest.raises(RecordError, match=said):
+            list(read(tmp_path / "set.json", tmp_path))
+    (tmp_path / "set.json").write_text("[3]")
+    (bad,) = read(tmp_path / "set.json", tmp_path)
+    assert isinstance(bad, BadRow)
     for path in (tmp_path, tmp_path / "none.jsonl"):
         with pytest.raises(RecordError, match="not an annotation set"):
             list(read(path, tmp_path))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from emotionthinker.cli import app
-from emotionthinker.errors import RecipeError, RecordError
+from emotionthinker.errors import RecipeError, RecordError, WeightsError
 from emotionthinker.evaluation import audit
 from emotionthinker.evaluation.audit import AuditRecipe, kappa, run
 from kill import kill_when
@@ -83,6 +83,21 @@ def test_a_set_that_was_measured_here_agrees_with_itself(annotations: Path, tmp_
         assert row["agrees"] == row["compared"] > 0, field
 
 
+def test_utterances_that_are_parts_of_a_recording_agree_with_themselves(tmp_path: Path, speech: Any) -> None:
+    """What `annotate` writes of such clips is a set to audit."""
+    sound = tmp_path / "sound"
+    sound.mkdir()
+    two = np.stack([speech(seconds=2.0, f0=f0, seed=1) for f0 in (110.0, 260.0)], axis=1)
+    soundfile.write(sound / "talk.wav", two, RATE)
+    rows = [{"path": f"/theirs/talk.wav#t=0.2,1.8&channel={n}", "pitch": "low"} for n in (1, 2)]
+    (tmp_path / "set.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first = run(recipe(tmp_path / "set.jsonl", calibration="reference"), tmp_path / "one", progress=False)
+    assert (first["audited"], first["failed"]) == (2, 0)
+    own = recipe(tmp_path / "one" / "annotate" / "utterances.jsonl", audio=sound, calibration="reference")
+    again = run(own, tmp_path / "two", progress=False)
+    assert (again["audited"], again["fields"]["pitch_hz"]["agrees"]) == (2, 2)
+
+
 def test_failed_rows_are_typed_and_set_the_exit_status(annotations: Path, tmp_path: Path) -> None:
     (tmp_path / "sound" / "broken.wav").write_bytes(b"no sound")
     more = [{"path": "broken.wav", "pitch": "low"}, {"path": "gone.wav", "pitch": "low"}, {"path": "c00.wav"}]
@@ -131,6 +146,30 @@ def test_published_gender_picks_the_cuts_of_the_pitch(annotations: Path, tmp_pat
         assert fields["pitch"][outcome] == 1
 
 
+def test_an_age_that_nothing_here_hears_is_listed_as_not_checkable(annotations: Path, tmp_path: Path) -> None:
+    annotations.write_text(json.dumps({"path": "c01.wav", "pitch": "normal", "age_level": "Elderly"}) + "\n")
+    age = run(recipe(annotations, calibration="reference"), tmp_path / "out", progress=False)["fields"]["age"]
+    assert (age["compared"], age["not_checkable"]) == (0, 1)
+    assert "no_age_model" in next(iter(age["reasons"]))
+
+
+def test_the_methods_of_annotate_are_passed_on(annotations: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    asked: list[Any] = []
+
+    def measured(settings: Any, out: Path, **_: Any) -> None:
+        asked.append(settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(audit.corpus, "run", measured)
+    monkeypatch.setattr("emotionthinker.prosody.annotate_recipe.AnnotateRecipe.check", lambda _: None)
+    command = ["audit", str(annotations), "--audio", str(tmp_path / "sound"), "--out", str(tmp_path / "out")]
+    methods = ["--stress", "whistress:head", "--recogniser", "faster-whisper:base", "--speaker-model", "wav2vec2"]
+    CliRunner().invoke(app, [*command, *methods, "--accept-non-commercial"])
+    (found,) = asked
+    assert (found.stress, found.recogniser) == ("whistress:head", "faster-whisper:base")
+    assert (found.speaker_model, found.accept_non_commercial) == ("wav2vec2", True)
+
+
 def test_normalised_sound_is_warned_of(annotations: Path, tmp_path: Path) -> None:
     assert run(recipe(annotations), tmp_path / "plain", progress=False)["warnings"] == []
     for clip in (tmp_path / "sound").glob("*.wav"):
@@ -146,6 +185,10 @@ def test_what_cannot_be_audited_is_refused_before_any_work(annotations: Path, tm
         run(recipe(annotations, calibration="nope"), tmp_path / "out", progress=False)
     with pytest.raises(RecordError, match="no such folder"):
         run(recipe(annotations, audio=tmp_path / "nowhere"), tmp_path / "out", progress=False)
+    with pytest.raises(WeightsError, match="lacks"):
+        run(recipe(annotations, stress=f"whistress:{tmp_path}"), tmp_path / "out", progress=False)
+    with pytest.raises(RecipeError, match="--accept-non-commercial"):
+        run(recipe(annotations, speaker_model="wav2vec2"), tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()
     empty = tmp_path / "empty.jsonl"
     empty.touch()

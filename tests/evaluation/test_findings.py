@@ -33,6 +33,15 @@ def found(field: str, value: Any, **groups: Any) -> Finding:
     return finding
 
 
+def test_an_age_group_is_checked_by_a_speaker_model_and_not_checkable_without() -> None:
+    alone = found("age", "elderly", speaker=Speaker(gender="female", reason="age: no_age_model"))
+    assert (alone.outcome, alone.reason) == ("not_checkable", "not measured: age: no_age_model")
+    heard = Speaker(age_group="Young Adult", age_years=28.0, age_confidence=0.9)
+    assert found("age", "young adult", speaker=heard).outcome == "agrees"
+    assert found("age", "elderly", speaker=heard).outcome == "disagrees"
+    assert found("age", "adult", speaker=heard).outcome == "not_checkable"
+
+
 @pytest.mark.parametrize(
     ("field", "published", "outcome"),
     [

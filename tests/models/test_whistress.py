@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from emotionthinker.errors import WeightsError
-from emotionthinker.models import whistress
+from emotionthinker.models import whistress, word_pieces
 from whisper_parts import tiny_whisper
 
 LAYER = 2
@@ -272,28 +270,8 @@ def test_the_loss_is_the_published_one(model: whistress.WhiStress, sound: np.nda
     assert float(loss) == pytest.approx(total / weights, abs=1e-5)
 
 
-WORDS = st.lists(st.text("ab'é", min_size=1, max_size=4), min_size=1, max_size=8)
-
-
-@given(WORDS, st.data())
-def test_the_stretches_of_words_make_up_the_text(words: list[str], data: st.DataObject) -> None:
-    marks = st.sampled_from([" ", ", ", "-", " - ", ' "', '." '])
-    text = (
-        words[0] + "".join(data.draw(marks) + word for word in words[1:]) + data.draw(st.sampled_from(["", "!", '".']))
-    )
-    pieces = whistress.words_of(text, words)
-    assert len(pieces) == len(words)
-    assert "".join(pieces) == text
-    assert all(word in piece for word, piece in zip(words, pieces, strict=True))
-
-
-def test_words_that_are_not_in_the_text_stand_for_themselves() -> None:
-    assert whistress.words_of("it costs", ["it", "25"]) == ["it", " 25"]
-    assert whistress.words_of("", []) == []
-
-
 def test_pieces_have_the_tokens_of_the_whole_text(model: whistress.WhiStress) -> None:
     text = 'Don\'t you "dare", not-today!'
-    pieces = whistress.words_of(text, ["Don't", "you", "dare", "not", "today"])
+    pieces = word_pieces.of(text, ["Don't", "you", "dare", "not", "today"])
     whole = model.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
     assert list(chain.from_iterable(model.tokenise(pieces))) == whole

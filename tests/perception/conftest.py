@@ -36,7 +36,7 @@ def voice() -> np.ndarray:
     return syllables()
 
 
-def measured(name: str, audio: str | None = None, split: str = "train", **fields: object) -> Utterance:
+def measured(name: str, audio: str | None = None, split: str | None = "train", **fields: object) -> Utterance:
     """An utterance whose every attribute is clear."""
     prosody = Prosody(
         duration_s=2.0,

@@ -118,6 +118,20 @@ def test_a_second_run_makes_only_what_is_new_changed_or_lost(
     assert not (out / "audio" / "soft_energy+6.flac").exists()  # what a rejected variant once was is no longer there
 
 
+def test_changed_sound_is_noticed_behind_a_part_of_it_too(tmp_path: Path) -> None:
+    rows = [{"id": "part", "path": "a.wav#t=0.1,0.5"}, {"id": "whole", "path": "a.wav"}]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def keys() -> list[str]:
+        return [task.key for task in augment_corpus.tasks(recipe(tmp_path / "m.jsonl", energy=[6]), tmp_path)]
+
+    soundfile.write(tmp_path / "a.wav", np.zeros(RATE), RATE)
+    before = keys()
+    assert keys() == before
+    soundfile.write(tmp_path / "a.wav", np.ones(2 * RATE) * 0.1, RATE)
+    assert not set(keys()) & set(before)
+
+
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     folder, out = tmp_path / "clips", tmp_path / "out"
     folder.mkdir()

@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,8 @@ from emotionthinker.errors import EmotionThinkerError, RecipeError
 from emotionthinker.perception import build
 from emotionthinker.perception.build import PerceptionRecipe, run
 from kill import kill_at
+
+from .conftest import measured
 
 
 def rows(path: Path) -> list[dict[str, object]]:
@@ -119,3 +123,20 @@ def test_missing_vocoder_says_what_to_install(records: Path, tmp_path: Path, mon
     summary = run(recipe(records, comparative=0, comparative_test=0), tmp_path / "out")
     captions = summary["by_split"]["train"]["caption"]["captions"]
     assert (summary["questions"], summary["sequences_tried"]) == (28 + captions, 0)
+
+
+def test_every_split_has_its_own_quota_and_no_other_takes_that_of_training(tmp_path: Path, monkeypatch: Any) -> None:
+    clips = tmp_path / "utterances.jsonl"
+    splits = ["validation"] * 20 + ["test2"] * 16 + ["train"] * 4 + [None]
+    lines = [measured(f"u{n:02}", "/x.wav", split=split).model_dump_json() for n, split in enumerate(splits)]
+    clips.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    sound = {"accepted": True, "answer": "low, normal, high", "file": "x.flac", "seconds": 6.0}
+    monkeypatch.setattr(build, "build", lambda job: {**sound, "id": job["id"]})
+    settings = {"max_per_task": 4, "max_test_per_task": 2, "comparative": 6, "comparative_test": 3}
+    summary = run(recipe(clips, **settings), tmp_path / "out")
+    tasks = Counter((row["split"], row["task"]) for row in rows(tmp_path / "out" / "questions.jsonl"))
+    assert {split for split, _ in tasks} == {"train", "validation", "test2"} == set(summary["by_split"])
+    assert [tasks[split, "pitch"] for split in ("train", "validation", "test2")] == [4, 2, 2]
+    assert [tasks[split, "order_speed"] for split in ("train", "validation", "test2")] == [2, 1, 1]
+    assert [split for split, task in tasks if task == "caption"] == ["train"]
+    assert summary["by_split"]["validation"]["pitch"] == {"high": 2}

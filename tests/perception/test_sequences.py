@@ -75,6 +75,25 @@ def test_build_changes_sound_at_its_own_rate_and_writes_16_khz(tmp_path: Path) -
     assert (info.samplerate, info.duration) == (16000, pytest.approx(result["seconds"], abs=0.001))
 
 
+def test_ids_that_look_alike_or_are_long_get_files_of_their_own(tmp_path: Path) -> None:
+    wav = tmp_path / "u.wav"
+    soundfile.write(wav, syllables(count=4), RATE)
+    ids = ("a/b/order_energy", "a_b/order_energy", "x" * 260 + "/order_energy")
+    results = [sequences.build(job(wav, tmp_path / "audio", id=id_, attribute="energy")) for id_ in ids]
+    assert all(result["accepted"] for result in results), results
+    assert {result["file"] for result in results} == {path.name for path in (tmp_path / "audio").iterdir()}
+    assert len({result["file"] for result in results}) == 3
+
+
+def test_an_error_nobody_foresaw_is_a_reason_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wav = tmp_path / "u.wav"
+    soundfile.write(wav, syllables(count=4), RATE)
+    monkeypatch.setattr(variants, "apply", lambda *_: 1 / 0)
+    result = sequences.build(job(wav, tmp_path / "audio"))
+    assert (result["id"], result["accepted"]) == ("u/order_speed", False)
+    assert result["reason"] == "ZeroDivisionError: unexpected ZeroDivisionError('division by zero'); please report it"
+
+
 def test_build_rejects_with_a_reason(tmp_path: Path) -> None:
     wav = tmp_path / "u.wav"
     soundfile.write(wav, syllables(count=4), RATE)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotionthinker.errors import RecipeError, WeightsError
-from emotionthinker.prosody import stress_detector
+from emotionthinker.prosody import stress_detector, words
 from emotionthinker.prosody.annotator import annotate
 from emotionthinker.prosody.corpus import AnnotateRecipe, run
 from emotionthinker.prosody.rate import WordSpan
@@ -81,6 +81,24 @@ def test_punctuation_is_read_and_long_sound_judged_like_its_parts(detector: Any,
     assert len(found) == 6
     assert found[:3] == pytest.approx(bare, abs=1e-4)
     assert found[3:] != pytest.approx(bare, abs=1e-4)  # 0.3 s of silence come before
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("[he laughs] He said no, didn’t he?", ["He", " said", " no,", " didn't", " he?"]),
+        ("Well, (laughing) <i>you’d</i> be no. 1!", ["Well,", " you'd", " be", " number", " 1!"]),
+    ],
+)
+def test_words_are_judged_by_what_is_said_of_the_text(
+    text: str, pieces: list[str], detector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[list[str]] = []
+    tokenise = detector.tokenise
+    monkeypatch.setattr(detector, "tokenise", lambda words: (read.append(words), tokenise(words))[1])
+    spans = [WordSpan(word.text, i / 5, (i + 1) / 5, 3, True) for i, word in enumerate(words.read(text))]
+    stress_detector.stress_words(detector, np.zeros(RATE, np.float32), RATE, spans, text)
+    assert read == [pieces]
 
 
 def test_texts_longer_than_the_decoder_are_cut(detector: Any, speech: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import soundfile
 import torch
 
 from emotionthinker import recipes
+from emotionthinker.corpora import prepare, registry
 from emotionthinker.errors import AudioError, RecipeError, RecordError
 from emotionthinker.models import whistress
 from emotionthinker.training.whistress import (
     StressClip,
     StressCollator,
     WhistressRecipe,
+    check_clips,
     measure,
     read_clips,
     run,
@@ -161,6 +164,8 @@ def test_every_epoch_has_whole_batches_in_a_new_order(clips: Path, backbone: str
         ('{"audio": "a.wav", "transcription": " ", "stressed": []}', "stressed is"),
         ('{"audio": "a.wav", "transcription": "no"}', "stressed"),
         ("not json", "Invalid JSON"),
+        ('{"id": "u", "audio": "a.wav", "text": "no", "extra": {"stressed_places": [1]}}', r"0\.\.0"),
+        ('{"id": "u", "audio": "a.wav", "text": "no", "extra": {}}', "extra.stressed_places"),
         ("", "no clips"),
     ],
 )
@@ -171,6 +176,53 @@ def test_lines_that_cannot_be_used_are_named(tmp_path: Path, line: str, message:
         read_clips(path)
     with pytest.raises(RecordError, match="cannot be read"):
         read_clips(tmp_path / "absent.jsonl")
+
+
+def test_a_manifest_of_stress_17k_is_read_by_the_places_it_counts(backbone: str, tmp_path: Path, speech: Any) -> None:
+    """From the corpus' tables to the labels of the tokens, with one rule for what a word is."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wav = io.BytesIO()
+    soundfile.write(wav, speech(seconds=0.5), 16000, format="WAV")
+    row = {"audio": {"bytes": wav.getvalue(), "path": "1.wav"}, "transcription": "Leonardo made a well-known fresco."}
+    (tmp_path / "data").mkdir()
+    for name, number, places in (("train_full-0", 1, [4]), ("train_full-1", 2, [0, 5]), ("test-0", 3, [1])):
+        rows = [{**row, "audio_id": f"a{number}", "gt_stress_indices": places}]
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "data" / f"{name}.parquet")
+    prepare.prepare(registry.get("stress_17k"), tmp_path, tmp_path / "s.jsonl")
+    clips = sorted(read_clips(tmp_path / "s.jsonl"), key=lambda clip: clip.audio)
+    assert [clip.split for clip in clips] == ["train", "train", "test"]
+    assert [[clip.words[place] for place in clip.stressed] for clip in clips] == [
+        ["known"], ["Leonardo", "fresco."], ["made"],
+    ]  # fmt: skip
+    model = whistress.WhiStress(*whistress.load_backbone(backbone), layer=1)
+    tokens, labels = StressCollator(model).labelled(clips[0])
+    shown = zip([model.processor.tokenizer.decode([token]) for token in tokens], labels, strict=True)
+    assert "".join(text for text, label in shown if label == 1).strip() == "known"
+    check_clips(clips, model, tmp_path)
+    recipe = _recipe(tmp_path / "s.jsonl", backbone, test=None, epochs=1, batch_size=1, validation=0.5)
+    run(recipe, tmp_path / "out")
+    counts = json.loads((tmp_path / "out" / "manifest.json").read_text())["counts"]
+    assert (counts["training"], counts["validation"]) == (1, 1)  # what is held out is not trained on
+
+
+def test_clips_that_cannot_be_used_are_all_named_before_the_first_step(
+    clips: Path, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(tmp_path / "long.wav", np.zeros(4 * 16000, np.float32), 16000)
+    soundfile.write(tmp_path / "wordy.wav", np.zeros(16000, np.float32), 16000)
+    texts = {str(clips.parent / "0.wav"): "no", "long.wav": "no", "gone.wav": "no", "wordy.wav": "clock " * 500}
+    rows = [{"audio": name, "transcription": text, "stressed": [0]} for name, text in texts.items()]
+    (tmp_path / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setattr("emotionthinker.training.whistress.train", lambda *_: pytest.fail("trained"))
+    with pytest.raises(RecordError, match="3 of 4 clips cannot be used") as caught:
+        run(_recipe(tmp_path / "c.jsonl", backbone, test=None, batch_size=1), tmp_path / "out")
+    assert "failures.jsonl" in str(caught.value)
+    found = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").read_text().splitlines()]
+    assert {(row["id"], row["reason"]) for row in found} == {
+        ("long", "too_long"), ("gone", "missing"), ("wordy", "RecordError"),
+    }  # fmt: skip
 
 
 def test_what_the_window_cannot_hold_is_refused_not_cut(clips: Path, backbone: str, tmp_path: Path) -> None:

@@ -14,6 +14,18 @@ Sources = Annotated[list[Path], typer.Argument(help="Sound files, folders, or ma
 Language = Annotated[str, typer.Option(help="Language of clips that name none: `en`, `de`, `German`, ...")]
 Transcribe = Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")]
 MaxSeconds = Annotated[float, typer.Option(help="Longer files are refused.", min=1)]
+Recogniser = Annotated[
+    str, typer.Option(help="`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER` (extra `asr`).")
+]
+SpeakerModel = Annotated[
+    str, typer.Option(help="wav2vec2 of age and gender: a folder or hub id; else gender is estimated without.")
+]
+AcceptNonCommercial = Annotated[
+    bool, typer.Option("--accept-non-commercial", help="Consent to the speaker model's CC-BY-NC-SA-4.0 terms.")
+]
+StressMethod = Annotated[
+    str, typer.Option(help="How stress is found: `acoustic`, or `whistress:FOLDER` of a trained detector.")
+]
 
 
 def annotate(
@@ -25,9 +37,7 @@ def annotate(
     workers: Workers = 0,
     language: Language = "en",
     transcribe: Transcribe = True,
-    recogniser: Annotated[
-        str, typer.Option(help="`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER` (extra `asr`).")
-    ] = "whisper-base",
+    recogniser: Recogniser = "whisper-base",
     max_seconds: MaxSeconds = 3600,
     engine: Annotated[str, typer.Option(help="`pool`: processes of this machine; `ray`: Ray Data.")] = "pool",
     ray_address: Annotated[
@@ -37,15 +47,9 @@ def annotate(
         int, typer.Option(help="Write shards/part-*.parquet of so many rows, not utterances.parquet.", min=0)
     ] = 0,
     embed_audio: Annotated[bool, typer.Option("--embed-audio", help="Shards hold the sound, not its path.")] = False,
-    speaker_model: Annotated[
-        str, typer.Option(help="wav2vec2 of age and gender: a folder or hub id; else gender is estimated without.")
-    ] = "",
-    accept_non_commercial: Annotated[
-        bool, typer.Option("--accept-non-commercial", help="Consent to the speaker model's CC-BY-NC-SA-4.0 terms.")
-    ] = False,
-    stress: Annotated[
-        str, typer.Option(help="How stress is found: `acoustic`, or `whistress:FOLDER` of a trained detector.")
-    ] = "acoustic",
+    speaker_model: SpeakerModel = "",
+    accept_non_commercial: AcceptNonCommercial = False,
+    stress: StressMethod = "acoustic",
 ) -> None:
     """Measure pitch, energy, rate, stress, intonation, speaker and words of speech (section 3.1).
 
@@ -129,7 +133,7 @@ def augment(
 
 def audit(
     annotations: Annotated[
-        Path, typer.Argument(help="Published annotation set (JSONL, CSV, TSV, Parquet).", show_default=False)
+        Path, typer.Argument(help="Published annotation set (JSON list, JSONL, CSV, TSV, Parquet).", show_default=False)
     ],
     audio: Annotated[Path, typer.Option(help="Folder of its sound files.", show_default=False)],
     out: Out,
@@ -139,11 +143,16 @@ def audit(
     workers: Workers = 0,
     language: Language = "en",
     transcribe: Transcribe = True,
+    recogniser: Recogniser = "whisper-base",
     max_seconds: MaxSeconds = 3600,
+    speaker_model: SpeakerModel = "",
+    accept_non_commercial: AcceptNonCommercial = False,
+    stress: StressMethod = "acoustic",
 ) -> None:
     """Measure a published annotation set again from its sound and list where the two disagree, field by field.
 
-    Reads the words or numbers of pitch, energy, speed, intonation, gender and stress. Writes disagreements.jsonl,
+    Reads the words or numbers of pitch, energy, speed, intonation, gender, age and stress; stress that a detector
+    labelled is fairly checked by one (`--stress`), age needs `--speaker-model`. Writes disagreements.jsonl,
     summary.json and failures.jsonl; goes on after a stop. Exit status 1 when a row failed.
 
     Example: `emotionthinker audit emotioncot.jsonl --audio recordings/ --calibration fit --out runs/audit`
@@ -157,7 +166,11 @@ def audit(
         workers=workers,
         language=language,
         transcribe=transcribe,
+        recogniser=recogniser,
         max_seconds=max_seconds,
+        speaker_model=speaker_model,
+        accept_non_commercial=accept_non_commercial,
+        stress=stress,
     )
     summary = stage.run(recipe, out)
     typer.echo(f"{summary['audited']} of {summary['rows']} rows audited, calibration {summary['calibration']}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from emotionthinker import audio, embedded
+from emotionthinker.corpora import files
 from emotionthinker.corpora.base import sounds
 
 
@@ -16,27 +19,47 @@ class Places:
         self.root = root
 
     def find(self, written: str) -> Path | None:
-        """The file whose path shares the longest end with `written`, whatever its suffix; of several, the one that
-        lies so right below the root. `None` when there is none, or several fit equally well."""
+        """The one file that fits best (`fits`). `None` when there is none, or several fit equally well."""
+        best = self.fits(written)
+        return best[0] if len(best) == 1 else None
+
+    def fits(self, written: str) -> list[Path]:
+        """The files whose path shares the longest end with `written`, whatever their suffix; of several, the one that
+        lies so right below the root.
+
+        What names a part of a recording (`#t=1.5,4.25&channel=2`), or the row of a Parquet file (`#7`), stays on them.
+        """
+        file = audio.file_of(written)
+        stems = self._tables if embedded.is_reference(written) else self._sounds
+        return [Path(f"{path}{written[len(file) :]}") for path in self._files(file, stems)]
+
+    def _files(self, written: str, stems: dict[str, list[Path]]) -> list[Path]:
         path = PurePosixPath(written.replace("\\", "/"))
         parts = path.parts[1:] if path.is_absolute() else path.parts
         if not parts or (near := self.root.joinpath(*parts)).is_file():
-            return near if parts else None
+            return [near] if parts else []
         wanted = (*parts[:-1], path.stem)
         fits: dict[tuple[int, bool], list[Path]] = defaultdict(list)
-        for known in self._by_stem.get(path.stem, []):
+        for known in stems.get(path.stem, []):
             below = known.relative_to(self.root).with_suffix("").parts
             shared = _common_end(wanted, below)
             fits[shared, shared == len(below)].append(known)
-        best = fits[max(fits)] if fits else []
-        return best[0] if len(best) == 1 else None
+        return fits[max(fits)] if fits else []
 
     @cached_property
-    def _by_stem(self) -> dict[str, list[Path]]:
-        stems: dict[str, list[Path]] = defaultdict(list)
-        for path in sounds(self.root):
-            stems[path.stem].append(path)
-        return dict(stems)
+    def _sounds(self) -> dict[str, list[Path]]:
+        return _by_stem(sounds(self.root))
+
+    @cached_property
+    def _tables(self) -> dict[str, list[Path]]:
+        return _by_stem(files.below(self.root, "*.parquet"))
+
+
+def _by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    stems: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        stems[path.stem].append(path)
+    return dict(stems)
 
 
 def _common_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:

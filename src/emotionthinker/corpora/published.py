@@ -1,7 +1,7 @@
 """Prosody annotations that others published: what each row says of a clip, in our fields and words.
 
-Known are the fields of the EmotionCoT annotation (pitch, energy, speed, intonation, gender, and the measurements its
-pipeline writes beside them) and our own `Utterance` records.
+Known are the fields of the EmotionCoT annotation (pitch, energy, speed, intonation, gender, age, and the measurements
+its pipeline writes beside them) and our own `Utterance` records.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from emotionthinker import audio, embedded
 from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS, MANIFESTS, BadRow, rows
 from emotionthinker.corpora.places import Places
 from emotionthinker.errors import RecordError
@@ -24,6 +25,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "shape": ("contour_shape", "shape"),
     "style": ("contour_dynamics", "style"),
     "gender": ("gender",),
+    "age": ("age_level", "age_group"),
     "stress": ("stressed_words", "stress", "emphasis"),
     "pitch_hz": ("f0_median_hz", "median_hz", "pitch_hz"),
     "energy_dbfs": ("energy_dbfs", "active_dbfs"),
@@ -39,6 +41,7 @@ _OWN = {
     "shape": ("intonation", "shape"),
     "style": ("intonation", "style"),
     "gender": ("speaker", "gender"),
+    "age": ("speaker", "age_group"),
     "pitch_hz": ("pitch", "median_hz"),
     "energy_dbfs": ("energy", "active_dbfs"),
     "rate_pps": ("rate", "articulation"),
@@ -58,25 +61,39 @@ class Published(NamedTuple):
 
 
 def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
-    """The rows of an annotation set (JSONL, CSV, TSV, Parquet); sound files lie in `folder`.
+    """The rows of an annotation set (JSON list, JSONL, CSV, TSV, Parquet); sound files lie in `folder`.
 
-    A published path that does not lie below `folder` is looked for there by its end (`Places`). A row without sound,
-    or without one of `FIELDS`, comes as `BadRow`. Raises `RecordError` for a file of no known kind.
+    A published path that does not lie below `folder` is looked for there by its end (`Places`); sound inside a Parquet
+    set is heard from there. A row without sound, or without one of `FIELDS`, or whose path fits several files, comes as
+    `BadRow`. Raises `RecordError` for a file of no known kind.
     """
-    if path.suffix.lower() not in MANIFESTS or not path.is_file():
-        raise RecordError(f"{path}: not an annotation set; expected a file, one of {' '.join(sorted(MANIFESTS))}")
+    kinds = MANIFESTS | {".json"}
+    if path.suffix.lower() not in kinds or not path.is_file():
+        raise RecordError(f"{path}: not an annotation set; expected a file, one of {' '.join(sorted(kinds))}")
     places = Places(folder)
-    for number, row in rows(path):
+    for number, row in _listed(path) if path.suffix.lower() == ".json" else rows(path):
         where = f"{path.name}:{number}"
         try:
             if isinstance(row, RecordError):
                 raise row
-            yield _published(row, places, where)
+            yield _published(row, places, path, where)
         except RecordError as error:
             yield BadRow(where, error)
 
 
-def _published(row: dict[str, Any], places: Places, where: str) -> Published:
+def _listed(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
+    """(number, row) of one JSON list. Raises `RecordError` for other JSON, or none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RecordError(f"{path}: not JSON: {error}; a file of JSON lines is named .jsonl") from error
+    if not isinstance(found, list):
+        raise RecordError(f"{path}: holds no list; expected [{{...}}, ...], one object a clip")
+    for number, row in enumerate(found, 1):
+        yield number, row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
+
+
+def _published(row: dict[str, Any], places: Places, sheet: Path, where: str) -> Published:
     named = {ours: next((row[n] for n in names if _given(row.get(n))), None) for ours, names in ALIASES.items()}
     if named["audio"] is None:
         raise RecordError(f"{where}: no sound file named; expected one of the fields {', '.join(ALIASES['audio'])}")
@@ -85,15 +102,33 @@ def _published(row: dict[str, Any], places: Places, where: str) -> Published:
         raise RecordError(
             f"{where}: nothing to audit; expected one of {', '.join(n for f in FIELDS.values() for n in f)}"
         )
-    audio = str(named["audio"])
+    written = str(named["audio"])
+    file = audio.file_of(written)
     clip = {
-        "id": str(named["id"] or Path(audio).with_suffix("").as_posix()),
-        "audio_path": str((places.find(audio) or places.root / audio.lstrip("/")).resolve()),
+        "id": str(named["id"] or Path(file).with_suffix("").as_posix() + written[len(file) :]),
+        "audio_path": str(_sound(written, places, sheet, where).resolve()),
         "transcription": named["text"],
         "emotion": named["emotion"],
         **{name: row[name] for name in _CARRIED if _given(row.get(name))},
     }
     return Published({name: value for name, value in clip.items() if value is not None}, says)
+
+
+def _sound(written: str, places: Places, sheet: Path, where: str) -> Path:
+    """Where the sound lies: inside the set itself, below the folder, or nowhere (the path it should have there).
+
+    Raises `RecordError` where several files fit the path equally well.
+    """
+    if embedded.is_reference(written) and embedded.file_of(written) == sheet.name:
+        return sheet.parent / written
+    best = places.fits(written) or [places.root / written.lstrip("/")]
+    if len(best) > 1:
+        named = ", ".join(path.relative_to(places.root).as_posix() for path in best[:3])
+        raise RecordError(
+            f"{where}: {written} fits {len(best)} files: {named}{', …' if len(best) > 3 else ''}; expected one: name "
+            f"more of its path, or give the folder of one of them"
+        )
+    return best[0]
 
 
 def _says(row: dict[str, Any]) -> dict[str, Value]:

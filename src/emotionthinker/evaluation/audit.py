@@ -17,7 +17,7 @@ from emotionthinker.corpora import published
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.errors import RecordError, kind_of
 from emotionthinker.evaluation.findings import Finding, compare
-from emotionthinker.prosody import batch, corpus
+from emotionthinker.prosody import batch, corpus, faster, stress_detector
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
@@ -31,7 +31,7 @@ class AuditRecipe(Recipe):
     """Settings of the `audit` stage."""
 
     annotations: Path
-    """JSONL, CSV, TSV or Parquet with a sound file and at least one prosodic field a row."""
+    """JSON list, JSONL, CSV, TSV or Parquet with a sound file and at least one prosodic field a row."""
     audio: Path
     """Folder of the sound files."""
     calibration: str = "reference"
@@ -42,6 +42,14 @@ class AuditRecipe(Recipe):
     """Language of rows that name none."""
     transcribe: bool = True
     """Recognise the words of clips without a transcript."""
+    recogniser: str = faster.RECOGNISER
+    """`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER`."""
+    stress: str = stress_detector.ACOUSTIC
+    """`acoustic`, or `whistress:FOLDER`: labels that a detector made are checked by one."""
+    speaker_model: str = ""
+    """Folder or hub id of a wav2vec2 of age and gender; without it a published age is not checkable."""
+    accept_non_commercial: bool = False
+    """Consent to the terms of such weights (CC-BY-NC-SA-4.0)."""
     max_seconds: float = Field(default=sound.MAX_SECONDS, gt=0)
     """Longer files are refused."""
 
@@ -51,8 +59,12 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
 
     Writes `disagreements.jsonl`, `summary.json`, `failures.jsonl`, `manifest.json`, and the measurements in
     `annotate/`, where a stopped run goes on. The published gender picks the cuts of the pitch, so that one error is
-    not counted twice. Raises `RecordError` or `RecipeError` for a set or calibration that cannot be used.
+    not counted twice. Raises `RecordError`, `RecipeError` or `WeightsError` for a set, calibration or model that cannot
+    be used.
     """
+    settings = recipe.model_dump(exclude={"annotations", "audio"})
+    measuring = AnnotateRecipe(source=[out / "clips.jsonl"], **settings)
+    measuring.check()
     if recipe.calibration != FIT:
         Calibration.load(recipe.calibration)
     if not recipe.audio.is_dir():
@@ -60,15 +72,11 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
     job = runs.Run(out, "audit", recipe.model_dump(mode="json"), [recipe.annotations])
     job.begin()
     bad = _prepare(recipe, out / "clips.jsonl")
-    settings = recipe.model_dump(include={"calibration", "workers", "language", "transcribe", "max_seconds"})
-    counts = corpus.run(AnnotateRecipe(source=[out / "clips.jsonl"], **settings), out / "annotate", progress=progress)
+    counts = corpus.run(measuring, out / "annotate", progress=progress)
     failed = _failures(out, bad)
     calibration = Calibration.load(out / "annotate" / "thresholds.json")
-    table, part = _Table(), out / "disagreements.jsonl.part"
-    with open(part, "w", encoding="utf-8") as lines:
-        for row in table.rows(read_jsonl(out / "annotate" / "utterances.jsonl"), calibration):
-            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-    part.replace(out / "disagreements.jsonl")
+    table, measured = _Table(), read_jsonl(out / "annotate" / "utterances.jsonl")
+    runs.write_lines(out / "disagreements.jsonl", table.rows(measured, calibration))
     totals = {"rows": counts["annotated"] + failed, "audited": counts["annotated"], "failed": failed}
     summary = {**totals, "calibration": calibration.name, "fields": table.summary(), "warnings": table.warnings()}
     runs.write_json(out / "summary.json", summary)
@@ -78,16 +86,17 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
 
 def _prepare(recipe: AuditRecipe, path: Path) -> list[BadRow]:
     """Write the clips as a manifest, each with what was published of it; returns the rows that are none."""
-    bad, good, part = [], 0, path.with_name(path.name + ".part")
-    with open(part, "w", encoding="utf-8") as lines:
+    bad: list[BadRow] = []
+
+    def clips() -> Iterator[dict[str, Any]]:
         for row in published.read(recipe.annotations, recipe.audio):
             if isinstance(row, BadRow):
                 bad.append(row)
-                continue
-            good += 1
-            lines.write(json.dumps({**row.clip, "published": row.says}, ensure_ascii=False) + "\n")
-    part.replace(path)
-    if not good:
+            else:
+                yield {**row.clip, "published": row.says}
+
+    runs.write_lines(path, clips())
+    if not path.stat().st_size:
         why = f"the first problem: {bad[0].error}" if bad else "it has no rows"
         raise RecordError(f"{recipe.annotations}: nothing to audit; {why}")
     return bad
@@ -98,9 +107,7 @@ def _failures(out: Path, bad: list[BadRow]) -> int:
     rows = [batch.failure(row.id, None, kind_of(row.error), str(row.error)) for row in bad]
     with open(out / "annotate" / "failures.jsonl", encoding="utf-8") as lines:
         rows += [json.loads(line) for line in lines]
-    part = out / "failures.jsonl.part"
-    part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    part.replace(out / "failures.jsonl")
+    runs.write_lines(out / "failures.jsonl", rows)
     return len(rows)
 
 

@@ -8,12 +8,12 @@ from typing import Any, Literal, NamedTuple
 
 from emotionthinker.prosody.levels import Tolerances
 from emotionthinker.reasoning.checking import prominent, tokenise
-from emotionthinker.records import GENDERS, PITCH_LEVELS, RATE_LEVELS, SHAPES, STYLES, Prosody
+from emotionthinker.records import AGE_GROUPS, GENDERS, PITCH_LEVELS, RATE_LEVELS, SHAPES, STYLES, Prosody
 
 Outcome = Literal["agrees", "near_boundary", "disagrees", "not_checkable"]
 
 SURE = 0.8
-"""A shape or gender of less confidence counts as near a boundary."""
+"""A shape, gender or age of less confidence counts as near a boundary."""
 TIMES_TOLERANCE = 2.0
 """Numbers agree within twice the calibration's tolerance: 1 st, 2 dB, 10 %, 2 st of range as it ships."""
 UNITS = {"pitch_hz": "Hz", "energy_dbfs": "dBFS", "rate_pps": "phones/s", "range_st": "st"}
@@ -121,6 +121,14 @@ def _gender(prosody: Prosody) -> _Measured:
     return _Measured(speaker.gender, unsure or None, speaker.gender_confidence, "confidence", speaker.reason)
 
 
+def _age(prosody: Prosody) -> _Measured:
+    """The group that a speaker model hears; without such a model the reason says so."""
+    speaker = prosody.speaker
+    word = speaker.age_group.lower() if speaker.age_group else None
+    unsure = speaker.age_confidence is not None and speaker.age_confidence < SURE
+    return _Measured(word, unsure or None, speaker.age_years, "years", speaker.reason)
+
+
 _WORDS: dict[str, tuple[tuple[str, ...], Callable[[Prosody], _Measured]]] = {
     "pitch": (PITCH_LEVELS, _pitch),
     "energy": (PITCH_LEVELS, _energy),
@@ -129,6 +137,7 @@ _WORDS: dict[str, tuple[tuple[str, ...], Callable[[Prosody], _Measured]]] = {
     "shape": (SHAPES, _shape),
     "style": (STYLES, _style),
     "gender": (GENDERS, _gender),
+    "age": (tuple(group.lower() for group in AGE_GROUPS), _age),
 }
 
 

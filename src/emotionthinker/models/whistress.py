@@ -7,7 +7,6 @@ code leaves the mask of the added layer to the attention implementation, here it
 
 from __future__ import annotations
 
-import itertools
 import json
 import pickle
 from collections.abc import Sequence
@@ -156,7 +155,7 @@ class WhiStress(nn.Module):
         return [int(token) for token in tokenizer.convert_tokens_to_ids(names)]
 
     def tokenise(self, pieces: Sequence[str]) -> list[list[int]]:
-        """Tokens of each word as `words_of` cut them: together they are the tokens of the whole text."""
+        """Tokens of each word as `word_pieces.of` cut them: together they are the tokens of the whole text."""
         if not pieces:
             return []
         found: list[list[int]] = self.processor.tokenizer(list(pieces), add_special_tokens=False)["input_ids"]
@@ -196,29 +195,6 @@ class WhiStress(nn.Module):
 def full_scale(samples: Samples) -> Samples:
     """The samples with a peak of 1, as the head hears them; silence stays silent."""
     return np.asarray(samples / max(float(np.abs(samples).max(initial=0.0)), 1e-6), np.float32)
-
-
-def words_of(text: str, words: Sequence[str]) -> list[str]:
-    """The stretch of `text` that belongs to each word, a space before it where one is: punctuation sticks to its word.
-
-    Words that are not found in the text in this order are taken as they are. The first word has no space before it, as
-    where the published code reads a given text.
-
-    >>> words_of('He said "no", twice.', ["He", "said", "no", "twice"])
-    ['He', ' said', ' "no",', ' twice.']
-    """
-    text = " ".join(text.split())
-    starts: list[int] = []
-    place = 0
-    for word in words:
-        at = text.find(word, place)
-        if at < 0:
-            return [f" {word}" if i else word for i, word in enumerate(words)]
-        space = text.find(" ", place, at)
-        starts.append(0 if not starts else at if space < 0 else space)
-        place = at + len(word)
-    starts.append(len(text))
-    return [text[start:end] for start, end in itertools.pairwise(starts)]
 
 
 def load_backbone(source: str) -> tuple[Any, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
-import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ from pydantic import Field
 
 from emotionthinker import __version__, audio, runs, workers
 from emotionthinker.corpora import manifest
-from emotionthinker.errors import EmotionThinkerError, RecipeError, kind_of
+from emotionthinker.errors import RecipeError, kind_of, message_of
 from emotionthinker.perception import augmenter, variants
 from emotionthinker.perception.augmenter import ENERGY_DB, PITCH_ST, SPEED
 from emotionthinker.perception.variants import ATTRIBUTES, REFERENCE
@@ -72,10 +70,7 @@ class Task(NamedTuple):
 
     @property
     def file(self) -> str:
-        """A file name for any id: what is odd or long in it gives way to a digest."""
-        name = re.sub(r"[^\w.-]", "_", self.utterance.id, flags=re.ASCII)[-80:]
-        mark = "" if name == self.utterance.id else "_" + _digest(self.utterance.id)[:8]
-        return f"{name}{mark}_{self.kind}{_label(self.kind, self.value)}.flac"
+        return f"{variants.file_stem(self.utterance.id)}_{self.kind}{_label(self.kind, self.value)}.flac"
 
 
 def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
@@ -125,14 +120,10 @@ def tasks(recipe: AugmentRecipe, folder: Path) -> Iterator[Task | manifest.BadRo
         if isinstance(item, manifest.BadRow):
             yield item
             continue
-        try:
-            status = os.stat(item.audio or "")
-            sound = f"{item.audio}:{status.st_size}:{status.st_mtime_ns}"
-        except OSError:
-            sound = f"{item.audio}:missing"
+        sound = f"{item.audio}:{audio.stamp(item.audio or '')}"
         for kind, value in changes:
             text = f"{__version__}|{item.id}|{sound}|{kind}|{value}|{recipe.headroom_db}|{recipe.max_seconds}"
-            yield Task(item, kind, value, _digest(text), recipe.headroom_db, recipe.max_seconds, str(folder))
+            yield Task(item, kind, value, variants.digest(text), recipe.headroom_db, recipe.max_seconds, str(folder))
 
 
 def vary(task: Task) -> dict[str, Any]:
@@ -151,10 +142,8 @@ def vary(task: Task) -> dict[str, Any]:
             variants.write_flac(path, found.samples, audio.SAMPLE_RATE)
         else:
             path.unlink(missing_ok=True)  # of an earlier run with other sound
-    except EmotionThinkerError as error:
-        return failure(parent.id, parent.audio, kind_of(error), str(error))
     except Exception as error:  # one clip must never stop a corpus; the side file names it
-        return failure(parent.id, parent.audio, kind_of(error), f"unexpected {error!r}; please report it")
+        return failure(parent.id, parent.audio, kind_of(error), message_of(error))
     return {
         "key": task.key,
         "accepted": found.accepted,
@@ -214,7 +203,7 @@ def _gather(recipe: AugmentRecipe, out: Path, folder: Path, failures: dict[str, 
         else:
             rejected.append({**about, "reason": "; ".join(result["reasons"])})
     for name, rows in (("manifest", accepted), ("rejected", rejected), ("failures", list(failures.values()))):
-        _write_lines(out / f"{name}.jsonl", rows)
+        runs.write_lines(out / f"{name}.jsonl", rows)
     return {
         "clips": len({row["parent"] for row in accepted + rejected} | failures.keys()),
         "variants": len(accepted) + len(rejected),
@@ -255,13 +244,3 @@ def _headroom(recipe: AugmentRecipe, rejected: list[dict[str, Any]]) -> float:
 
 def _label(kind: str, value: float) -> str:
     return "" if kind == REFERENCE else f"{value:g}" if kind == "speed" else f"{value:+g}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
-
-
-def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    part.replace(path)

@@ -16,28 +16,38 @@ from typing import Any
 from pydantic import Field
 
 from emotionthinker.errors import RecipeError
-from emotionthinker.perception.questions import CAPTION, Row, attribute_rows, balanced, question_row, wording
+from emotionthinker.perception.questions import (
+    CAPTION,
+    TRAIN,
+    Row,
+    attribute_rows,
+    balanced,
+    question_row,
+    split_of,
+    wording,
+)
 from emotionthinker.perception.sequences import WORDS, build
 from emotionthinker.perception.variants import check_tools
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
-from emotionthinker.runs import JsonlStore, Run, write_json
+from emotionthinker.runs import JsonlStore, Run, write_json, write_lines
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ORT_NUM_THREADS")
 
 
 class PerceptionRecipe(Recipe):
-    """The prosody-centric corpus of section 3.2 and, from speakers of the split `test`, the test set of Table 5."""
+    """The prosody-centric corpus of section 3.2 and, from each held-out split (`test`: Table 5), a test set."""
 
     records: Path
-    """Annotated utterances (JSONL, as stage `annotate` writes them); their `split` says train or test."""
+    """Annotated utterances (JSONL of `annotate`); `split` is `train` or names a held-out set (`test`, `validation`)."""
     max_per_task: int | None = Field(default=None, ge=1)
     """At most so many training questions of each task, balanced over the answers; None keeps all."""
     max_test_per_task: int | None = Field(default=200, ge=1)
-    """The same for the test questions (Table 5 uses 1,000 utterances)."""
+    """The same for the questions of each held-out split (Table 5 uses 1,000 utterances)."""
     comparative: int = Field(default=200, ge=0)
     """Comparative sequences for training, shared evenly by pitch, speed and energy."""
     comparative_test: int = Field(default=30, ge=0)
+    """The same for each held-out split."""
     max_piece_s: float = Field(default=3.0, gt=0.3)
     """Longest utterance (silence at both ends trimmed) that may become a sequence of three."""
     pause_s: float = Field(default=0.25, ge=0.1, le=1.0)
@@ -45,6 +55,9 @@ class PerceptionRecipe(Recipe):
     """Share of the questions that quote the transcript; stress questions always do."""
     min_confidence: float = Field(default=0.6, ge=0, le=1)
     min_margin: float = Field(default=0.5, ge=0)
+    """How far the one stressed word must stand above the next, in z units (`annotate --stress acoustic`)."""
+    min_margin_log_odds: float = Field(default=2.0, ge=0)
+    """The same in log-odds of a detector (`annotate --stress whistress:FOLDER`)."""
     min_gender_confidence: float = Field(default=0.9, ge=0, le=1)
     workers: int = Field(default=2, ge=1)
 
@@ -71,7 +84,7 @@ def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
         check_tools("; comparative=0 and comparative_test=0 leave them out")
     utterances = [u for u in read_jsonl(recipe.records) if u.prosody and u.audio]
     rows = _attributes(utterances, recipe) + _comparatives(utterances, recipe, out)
-    _write_lines(out / "questions.jsonl", rows)
+    write_lines(out / "questions.jsonl", rows)
     summary = summarise(rows, out / "sequences.jsonl")
     write_json(out / "summary.json", summary)
     job.finish(counts=summary)
@@ -85,11 +98,19 @@ def _attributes(utterances: list[Utterance], recipe: PerceptionRecipe) -> list[R
         transcript_share=recipe.transcript_share,
         min_confidence=recipe.min_confidence,
         min_margin=recipe.min_margin,
+        min_margin_log_odds=recipe.min_margin_log_odds,
         min_gender_confidence=recipe.min_gender_confidence,
     )
-    test = [row for row in rows if row["split"] == "test"]
-    train = [row for row in rows if row["split"] != "test"]
-    return balanced(train, recipe.max_per_task, recipe.seed) + balanced(test, recipe.max_test_per_task, recipe.seed)
+    kept: list[Row] = []
+    for split in _splits(utterances):
+        limit = recipe.max_per_task if split == TRAIN else recipe.max_test_per_task
+        kept += balanced([row for row in rows if row["split"] == split], limit, recipe.seed)
+    return kept
+
+
+def _splits(utterances: list[Utterance]) -> list[str]:
+    """The splits there are, training first: each has its own quota, since training and evaluation read one by name."""
+    return sorted({split_of(u) for u in utterances}, key=lambda split: (split != TRAIN, split))
 
 
 def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Path) -> list[Row]:
@@ -97,8 +118,9 @@ def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Pa
     rows: list[Row] = []
     with JsonlStore(out / "sequences.jsonl") as store, _pool(recipe.workers) as run_jobs, _progress() as progress:
         known = {result["id"]: result for result in store.rows()}
-        for split, total in (("train", recipe.comparative), ("test", recipe.comparative_test)):
-            mine = [u for u in utterances if (u.split == "test") == (split == "test")]
+        for split in _splits(utterances):
+            total = recipe.comparative if split == TRAIN else recipe.comparative_test
+            mine = [u for u in utterances if split_of(u) == split]
             for place, attribute in enumerate(WORDS):
                 quota = total // 3 + (place < total % 3)
                 bar = progress.add_task(f"{split}, order of {attribute}", total=quota)
@@ -191,11 +213,11 @@ def summarise(rows: list[Row], sequences: Path) -> dict[str, Any]:
     """Counts of questions by split, task and answer, and of accepted and rejected sequences; writes the rejected."""
     counts: dict[str, Any] = {}
     for row in rows:
-        split = counts.setdefault("test" if row["split"] == "test" else "train", {})
+        split = counts.setdefault(row["split"], {})
         split.setdefault(row["task"], Counter())[_class_of(row)] += 1
     results = [json.loads(line) for line in sequences.read_text(encoding="utf-8").splitlines()]
     rejected = [result for result in results if not result["accepted"]]
-    _write_lines(sequences.with_name("rejected.jsonl"), rejected)
+    write_lines(sequences.with_name("rejected.jsonl"), rejected)
     return {
         "questions": len(rows),
         "by_split": {split: {t: dict(c) for t, c in tasks.items()} for split, tasks in counts.items()},
@@ -207,9 +229,3 @@ def summarise(rows: list[Row], sequences: Path) -> dict[str, Any]:
 def _class_of(row: Row) -> str:
     open_answers = {"stress": "words", CAPTION: "captions"}
     return open_answers.get(row["task"], str(row["answer"]))
-
-
-def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    part.replace(path)

@@ -14,6 +14,8 @@ ORDERS = ("order_pitch", "order_speed", "order_energy")
 TASKS = ATTRIBUTES + ORDERS
 CAPTION = "caption"
 """All attributes of a clip in one answer: for training only, since the other tasks test each of them alone."""
+TRAIN = "train"
+"""The split that training reads; every other one is held out, and stays the set it is."""
 
 ANSWERS: dict[str, tuple[str, ...]] = {
     "pitch": ("low", "normal", "high"),
@@ -94,19 +96,25 @@ WORDINGS: dict[str, tuple[str, ...]] = {
 RATE_METHODS = ("alignment", "dictionary+vad")
 """Phones that were counted; letters and syllable nuclei are too rough to tell a listener's slow from fast."""
 
-STRESS_METHOD = "acoustic"
-"""Words that were placed by alignment, not spread by their length."""
+ACOUSTIC, DETECTOR = "acoustic", "whistress"
+"""Stress methods: prominence of words that alignment placed (not spread by their length), and a detector's log-odds."""
 
 Row = dict[str, Any]
 
 
 def clear_answers(
-    utterance: Utterance, *, min_confidence: float = 0.6, min_margin: float = 0.5, min_gender_confidence: float = 0.9
+    utterance: Utterance,
+    *,
+    min_confidence: float = 0.6,
+    min_margin: float = 0.5,
+    min_margin_log_odds: float = 2.0,
+    min_gender_confidence: float = 0.9,
 ) -> dict[str, str]:
     """Attribute -> answer where it was measured and does not lie near a cut, so that a listener could agree.
 
     `min_confidence` (0..1) is asked of the contour's shape, `min_margin` (z units) is how far the one stressed word
-    must stand above the next, `min_gender_confidence` (0..1) is asked where the gender is not given.
+    must stand above the next, `min_margin_log_odds` the same where a detector found it, `min_gender_confidence` (0..1)
+    is asked where the gender is not given.
     """
     prosody = utterance.prosody
     if prosody is None:
@@ -119,7 +127,7 @@ def clear_answers(
         "intonation_shape": prosody.intonation.shape
         if (prosody.intonation.confidence or 0) >= min_confidence
         else None,
-        "stress": _one_stressed_word(utterance, min_margin),
+        "stress": _one_stressed_word(utterance, {ACOUSTIC: min_margin, DETECTOR: min_margin_log_odds}),
         "gender": utterance.gender or _heard_gender(utterance, min_gender_confidence),
     }
     return {task: answer for task, answer in found.items() if answer and answer in ANSWERS.get(task, (answer,))}
@@ -145,10 +153,13 @@ def caption(utterance: Utterance, *, least: int = 4) -> str | None:
     return ", ".join(parts) if len(parts) >= least else None
 
 
-def _one_stressed_word(utterance: Utterance, min_margin: float) -> str | None:
-    """The stressed word, if there is one only, spoken once, and well above the others."""
+def _one_stressed_word(utterance: Utterance, margins: dict[str, float]) -> str | None:
+    """The stressed word, if there is one only, spoken once, and above the others by the margin of its method."""
     stress = utterance.prosody.stress if utterance.prosody else None
-    words = stress.words if stress and stress.method == STRESS_METHOD else []
+    margin = margins.get(stress.method or "") if stress else None
+    if stress is None or margin is None:
+        return None
+    words = stress.words
     stressed = [word for word in words if word.stressed]
     if len(words) < 2 or len(stressed) != 1 or stressed[0].score is None:
         return None
@@ -157,11 +168,8 @@ def _one_stressed_word(utterance: Utterance, min_margin: float) -> str | None:
     if any(word.text.casefold() == top.text.casefold() for word in others):
         return None
     next_score = max((word.score for word in others if word.score is not None), default=float("-inf"))
-    return (
-        top.text.casefold().strip(".,;:!?\"'")
-        if top.score is not None and top.score - next_score >= min_margin
-        else None
-    )
+    clear = top.score is not None and top.score - next_score >= margin
+    return top.text.casefold().strip(".,;:!?\"'") if clear else None
 
 
 def _heard_gender(utterance: Utterance, min_confidence: float) -> str | None:
@@ -188,12 +196,17 @@ def attribute_rows(
     for utterance in utterances:
         transcript = transcript_of(utterance)
         answers = clear_answers(utterance, **clarity)
-        if utterance.split != "test" and (described := caption(utterance)):
+        if split_of(utterance) == TRAIN and (described := caption(utterance)):
             answers[CAPTION] = described
         for task, answer in answers.items():
             question = wording(task, utterance.id, transcript=transcript, transcript_share=transcript_share, seed=seed)
             rows.append(question_row(utterance, task, question, answer))
     return rows
+
+
+def split_of(utterance: Utterance) -> str:
+    """The split a question belongs to; a record that names none is for training."""
+    return utterance.split or TRAIN
 
 
 def question_row(
@@ -208,7 +221,7 @@ def question_row(
         "task": task,
         "dataset": utterance.dataset,
         "speaker": utterance.speaker,
-        "split": utterance.split or "train",
+        "split": split_of(utterance),
         "seconds": seconds or (utterance.prosody.duration_s if utterance.prosody else None),
     }
 

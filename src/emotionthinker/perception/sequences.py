@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from emotionthinker import audio
-from emotionthinker.errors import EmotionThinkerError, kind_of
+from emotionthinker.errors import kind_of, message_of
 from emotionthinker.perception import variants
 from emotionthinker.perception.variants import Change, Samples, Tolerance
 
@@ -63,17 +63,22 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
     """
     result: dict[str, Any] = {"id": job["id"], "accepted": False, "reason": None, "answer": None, "file": None}
     try:
-        samples, rate = audio.load(job["audio"], native=True)
-        samples = variants.trim(samples, rate)
-        if len(samples) < MIN_PIECE_S * rate:
-            return result | {"reason": f"speech lasts {len(samples) / rate:.2f} s, at least {MIN_PIECE_S:g} s"}
-        if len(samples) > job["max_piece_s"] * rate:
-            return result | {"reason": f"speech lasts {len(samples) / rate:.2f} s, at most {job['max_piece_s']:g} s"}
-        steps = plan(job["attribute"], job["id"], job["seed"], job["order"])
-        sequence, measured = compose(samples, rate, job["attribute"], steps, job["pause_s"])
-    except EmotionThinkerError as error:
-        return result | {"reason": f"{kind_of(error)}: {error}"}
-    result["steps"] = [
+        return result | _built(job)
+    except Exception as error:  # one clip must never stop a corpus; `rejected.jsonl` names it
+        return result | {"reason": f"{kind_of(error)}: {message_of(error)}"}
+
+
+def _built(job: dict[str, Any]) -> dict[str, Any]:
+    """What is to be said of the candidate beside its id; `reason` alone where it cannot be used."""
+    samples, rate = audio.load(job["audio"], native=True)
+    samples = variants.trim(samples, rate)
+    if len(samples) < MIN_PIECE_S * rate:
+        return {"reason": f"speech lasts {len(samples) / rate:.2f} s, at least {MIN_PIECE_S:g} s"}
+    if len(samples) > job["max_piece_s"] * rate:
+        return {"reason": f"speech lasts {len(samples) / rate:.2f} s, at most {job['max_piece_s']:g} s"}
+    steps = plan(job["attribute"], job["id"], job["seed"], job["order"])
+    sequence, measured = compose(samples, rate, job["attribute"], steps, job["pause_s"])
+    said = [
         {"word": word, "asked": vars(asked), "measured": {k: round(v, 4) for k, v in vars(got).items()}}
         for (word, asked), got in zip(steps, measured, strict=True)
     ]
@@ -83,11 +88,12 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
         for failure in Tolerance().failures(asked, got)
     ]
     if failures:
-        return result | {"reason": "; ".join(failures)}
+        return {"steps": said, "reason": "; ".join(failures)}
     # The order is part of the name: a later run with another recipe never puts another sound under a known label.
-    name = f"{job['id'].replace('/', '_')}_{'-'.join(word for word, _ in steps)}.flac"
+    name = f"{variants.file_stem(job['id'])}_{'-'.join(word for word, _ in steps)}.flac"
     variants.write_flac(Path(job["folder"]) / name, sequence, audio.SAMPLE_RATE)
-    return result | {
+    return {
+        "steps": said,
         "accepted": True,
         "answer": ", ".join(word for word, _ in steps),
         "file": name,

@@ -8,8 +8,10 @@ Sound is changed at its native rate and resampled to 16 kHz afterwards, so that 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -207,6 +209,18 @@ def reference(samples: Samples, sample_rate: int) -> Variant:
     if not np.isfinite(active_level(original, audio.SAMPLE_RATE)):
         failures.append(NO_SPEECH)
     return Variant(original, REFERENCE, Change(), NOTHING if failures else Change(), 0.0, failures)
+
+
+def digest(text: str) -> str:
+    """16 hex digits that stand for a text."""
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
+
+
+def file_stem(id_: str) -> str:
+    """The file name of any id, up to 89 characters: what is odd or long in it gives way to a digest, so that no two
+    ids share a file."""
+    name = re.sub(r"[^\w.-]", "_", id_, flags=re.ASCII)[-80:]
+    return name if name == id_ else f"{name}_{digest(id_)[:8]}"
 
 
 def write_flac(path: Path, samples: Samples, sample_rate: int) -> None:

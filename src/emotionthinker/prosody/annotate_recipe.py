@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from emotionthinker import __version__, audio, embedded
+from emotionthinker import __version__, audio
 from emotionthinker.corpora import manifest
 from emotionthinker.errors import RecipeError
 from emotionthinker.prosody import faster, speakers, stress_detector
@@ -89,11 +88,7 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
         if isinstance(item, manifest.BadRow):
             yield item
             continue
-        try:
-            status = os.stat(audio.fragment(embedded.file_of(item.audio or "")).path)
-            sound = f"{status.st_size}:{status.st_mtime_ns}"
-        except OSError:
-            sound = "missing"
+        sound = audio.stamp(item.audio or "")
         text = f"{__version__}|{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
         if recipe.recogniser != faster.RECOGNISER:
             text += f"|{recipe.recogniser}"

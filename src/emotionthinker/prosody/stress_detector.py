@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from emotionthinker.audio import resampled
 from emotionthinker.errors import RecipeError
-from emotionthinker.prosody import faster, whisper
+from emotionthinker.models import word_pieces
+from emotionthinker.prosody import faster, reading_out, whisper
 from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.rate import WordSpan
 from emotionthinker.records import Stress, Word
@@ -132,11 +133,10 @@ def stress_words(
     Without `text` the words are read as they stand in `spans`, without punctuation. What `ear` has heard is not encoded
     a second time.
     """
-    from emotionthinker.models.whistress import words_of
-
     samples = resampled(samples, sample_rate, _RATE)
     names = [span.text for span in spans]
-    words = detector.tokenise(words_of(text if text is not None else " ".join(names), names))
+    said = " ".join(names) if text is None else reading_out._MARKUP.sub(" ", text)  # what is no word was not said
+    words = detector.tokenise(word_pieces.of(said, names))
     room = detector.max_tokens - len(detector.prefix(language))
     found: list[float] = []
     for part in chunks(len(samples) / _RATE, spans, [len(word) for word in words], room, detector.window_s):

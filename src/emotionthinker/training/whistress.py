@@ -15,21 +15,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from emotionthinker import audio
-from emotionthinker.errors import RecipeError, RecordError
+from emotionthinker.corpora.base import words_of
+from emotionthinker.corpora.splits import is_held_out
+from emotionthinker.errors import AudioError, RecipeError, RecordError, kind_of
 from emotionthinker.folder_lock import is_main_process
-from emotionthinker.models import whistress
+from emotionthinker.models import whistress, word_pieces
 from emotionthinker.models.whistress import IGNORED, WhiStress
+from emotionthinker.prosody.batch import failure
 from emotionthinker.recipes import Recipe
-from emotionthinker.runs import Run, model_files, put_in_place, write_json
+from emotionthinker.runs import Run, model_files, put_in_place, write_json, write_lines
 from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
 
-BEST, VALIDATION = "best.safetensors", "validation.json"
+BEST, VALIDATION, FAILURES = "best.safetensors", "validation.json", "failures.jsonl"
 
 
 class WhistressRecipe(Recipe):
@@ -60,14 +63,32 @@ class WhistressRecipe(Recipe):
 
 
 class StressClip(BaseModel):
-    """A line of the data: sound of up to 30 s (Whisper's window), what is said in it, and which words are stressed."""
+    """A line of the data: sound of up to 30 s (Whisper's window), what is said in it, and which words are stressed.
+
+    An Utterance with `text` and `extra.stressed_places` (`corpus stress_17k`) is such a line too.
+    """
 
     model_config = ConfigDict(extra="ignore")
     audio: Path
     """Relative to the folder of the JSONL."""
     transcription: str
     stressed: list[int]
-    """Places of the stressed words among those of `transcription` that spaces part, from 0."""
+    """Places of the stressed words in `words`, from 0."""
+    split: str | None = None
+    """Held-out clips (`test`, `validation`) are not trained on."""
+
+    @property
+    def words(self) -> list[str]:
+        """What blanks and hyphens part, as the corpora count places."""
+        return [word[0] for word in words_of(self.transcription)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_utterance(cls, row: Any) -> Any:
+        extra = row.get("extra") if isinstance(row, dict) else None
+        if not isinstance(extra, dict) or "stressed_places" not in extra:
+            return row
+        return {**row, "transcription": row.get("text"), "stressed": extra["stressed_places"]}
 
 
 def read_clips(path: Path) -> list[StressClip]:
@@ -85,15 +106,36 @@ def read_clips(path: Path) -> list[StressClip]:
         except ValidationError as error:
             raise RecordError(
                 f"{path}:{number}: {error.errors()[0]['msg']} ({error.errors()[0]['loc']}); expected "
-                '{"audio": "a.wav", "transcription": "I never said that", "stressed": [1]}'
+                '{"audio": "a.wav", "transcription": "I never said that", "stressed": [1]}, or a record of '
+                "`emotionthinker corpus stress_17k` (text, extra.stressed_places)"
             ) from error
-        words = len(clip.transcription.split())
+        words = len(clip.words)
         if not words or any(not 0 <= place < words for place in clip.stressed):
             raise RecordError(f"{path}:{number}: stressed is {clip.stressed}; expected places in 0..{words - 1}")
         clips.append(clip.model_copy(update={"audio": path.parent / clip.audio}))
     if not clips:
         raise RecordError(f"{path} holds no clips")
     return clips
+
+
+def check_clips(clips: Sequence[StressClip], model: WhiStress, out: Path) -> None:
+    """Decode every clip and read its text once before the first step.
+
+    Raises `RecordError` naming those that cannot be used; all of them stand in `out/failures.jsonl`.
+    """
+    read, bad = StressCollator(model), []
+    for clip in clips:
+        try:
+            audio.load(clip.audio, max_seconds=model.window_s)
+            read.labelled(clip)
+        except (AudioError, RecordError) as error:
+            bad.append(failure(clip.audio.stem, str(clip.audio), kind_of(error), str(error)))
+    write_lines(out / FAILURES, bad)
+    if bad:
+        shown = "\n".join(row["message"] for row in bad[:5])
+        raise RecordError(
+            f"{len(bad)} of {len(clips)} clips cannot be used; take their lines out (all in {out / FAILURES}):\n{shown}"
+        )
 
 
 class StressCollator:
@@ -108,8 +150,8 @@ class StressCollator:
 
         Raises `RecordError` for a text longer than the decoder.
         """
-        model, said = self._model, clip.transcription.split()
-        words = model.tokenise(whistress.words_of(clip.transcription, said))
+        model = self._model
+        words = model.tokenise(word_pieces.of(clip.transcription, clip.words))
         prefix = model.prefix()
         tokens, labels = [*prefix], [IGNORED] * len(prefix)
         for place, word in enumerate(words):
@@ -140,9 +182,9 @@ def measure(model: WhiStress, clips: Sequence[StressClip]) -> dict[str, float]:
     model.eval()
     hits = claimed = true = words = 0
     for clip in clips:
-        said = clip.transcription.split()
+        said = clip.words
         sound, _ = audio.load(clip.audio, max_seconds=model.window_s)
-        tokens = model.tokenise(whistress.words_of(clip.transcription, said))
+        tokens = model.tokenise(word_pieces.of(clip.transcription, said))
         likely = model.judge(model.encode(model.features([sound])), tokens)
         found = {place for place, probability in enumerate(likely) if probability > 0.5}
         hits += len(found & set(clip.stressed))
@@ -213,13 +255,14 @@ def run(recipe: WhistressRecipe, out: Path) -> dict[str, Any]:
         return dict(state.previous["metrics"])
     state.refuse_other()
     state.begin()
-    clips = read_clips(recipe.clips)
+    clips = [clip for clip in read_clips(recipe.clips) if not is_held_out(clip.split)]
     tests = read_clips(recipe.test) if recipe.test else []
     training, held = split(clips, recipe)
     rows, steps = schedule(training, recipe)
     whisper, processor = whistress.load_backbone(recipe.backbone)
     torch.manual_seed(recipe.seed)
     model = WhiStress(whisper, processor, recipe.layer, recipe.backbone)
+    check_clips([*clips, *tests], model, out)
     settings = LoopRecipe(
         steps=steps * recipe.epochs,
         learning_rates={"heads": recipe.learning_rate},
