@@ -331,6 +331,21 @@ def test_one_table_or_shards_but_not_both(clips: Path, tmp_path: Path) -> None:
         run(recipe(clips, embed_audio=True), out, progress=False)
 
 
+def test_shards_say_of_a_speaker_what_clips_added_later_tell(
+    forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Prosody(duration_s=1.0, speaker=speaker.judged(0.97)).model_dump(mode="json")
+    monkeypatch.setattr(batch, "_measure", lambda row, *_: {**row, "prosody": told})
+    rows = [json.dumps({"path": str(forty / f"{n:02}.wav"), "id": f"u{n}", "speaker": "ann"}) for n in range(8)]
+    source, out = tmp_path / "rows.jsonl", tmp_path / "out"
+    for count in (4, 8):
+        source.write_text("\n".join(rows[:count]))
+        run(recipe(source, shard_rows=4), out, progress=False)
+        sharded = [u for path in sorted((out / "shards").iterdir()) for u in parquet.read(path)]
+        assert sharded == list(read_jsonl(out / "utterances.jsonl"))
+        assert {u.prosody.speaker.clips for u in sharded} == {count}
+
+
 def test_a_source_that_shrank_leaves_no_row_behind(
     forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from emotionthinker.errors import RecipeError, kind_of
 from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import Prosody, Utterance
+from emotionthinker.records import Prosody, Utterance, read_jsonl
 
 __all__ = ["FIT", "AnnotateRecipe", "Task", "run", "tasks"]
 
@@ -190,38 +190,33 @@ def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -
 def _write(
     recipe: AnnotateRecipe, out: Path, measured: Path, count: int, pool: speakers.Pool, calibration: Calibration
 ) -> tuple[int, summary.Tally]:
-    """Second pass: the results with their words; returns the number of rows and what they are."""
+    """Second pass: the results with their words; returns the number of rows and what they are.
+
+    The tables are made from the lines just written, so that both hold the same.
+    """
     tally, rows = summary.Tally(), 0
     part = out / "utterances.jsonl.part"
-
-    def written() -> Iterator[Utterance]:
-        nonlocal rows
-        with open(part, "w", encoding="utf-8") as lines:
-            for utterance in _stored(measured, count):
-                levelled = _levelled(pool.apply(utterance), calibration)
-                lines.write(levelled.model_dump_json() + "\n")
-                tally.add(levelled)
-                rows += 1
-                yield levelled
-
+    with open(part, "w", encoding="utf-8") as lines:
+        for utterance in _stored(measured, count):
+            levelled = _levelled(pool.apply(utterance), calibration)
+            lines.write(levelled.model_dump_json() + "\n")
+            tally.add(levelled)
+            rows += 1
     if recipe.shard_rows:
-        for _ in written():
-            pass
-        settings = f"{calibration.model_dump_json()}|{recipe.embed_audio}"
-        shards.write(
-            out / "shards",
-            partial(parts.lines, measured, count),
-            lambda line: _levelled(pool.apply(_utterance(line)), calibration),
-            rows=recipe.shard_rows,
-            embed=recipe.embed_audio,
-            settings=settings,
-        )
+        made_from = partial(_made_from, measured, count, part)
+        shards.write(out / "shards", made_from, rows=recipe.shard_rows, embed=recipe.embed_audio)
         (out / "utterances.parquet").unlink(missing_ok=True)
     else:
-        parquet.write(out / "utterances.parquet", written())
+        parquet.write(out / "utterances.parquet", read_jsonl(part))
         shards.drop_after(out / "shards", 0)
     part.replace(out / "utterances.jsonl")
     return rows, tally
+
+
+def _made_from(measured: Path, count: int, results: Path) -> Iterator[tuple[bytes, bytes]]:
+    """(stored line, line of the results) in order: the first one's stamp changes with the sound, which is embedded."""
+    with open(results, "rb") as lines:
+        yield from zip(parts.lines(measured, count), lines, strict=True)
 
 
 def _stored(folder: Path, count: int) -> Iterator[Utterance]:
