@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.runs import JsonlStore, Run, put_in_place, sha256, write_json
+from emotionthinker.runs import JsonlStore, Run, put_in_place, replacing, sha256, write_json
 
 
 def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
@@ -34,10 +34,19 @@ def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
     assert path.read_text() == '{"id": "x"}\n{"id": "y"}\n'
 
 
-def test_a_broken_line_elsewhere_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_line_torn_inside_a_character_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('{"id": "x"}\nnonsense\n{"id": "y"}\n')
-    with pytest.raises(RecordError, match=r"a\.jsonl:2"):
+    path.write_bytes('{"id": "x"}\n{"id": "ö'.encode()[:-1])
+    with JsonlStore(path) as store:
+        assert store.done == {"x"}
+    assert path.read_bytes() == b'{"id": "x"}\n'
+
+
+@pytest.mark.parametrize("line", [b"nonsense", b"3", b'{"no": "id"}', b'{"id": []}', b"\xc3"])
+def test_a_broken_line_elsewhere_is_an_error_that_names_it(line: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"id": "x"}\n' + line + b'\n{"id": "y"}\n')
+    with pytest.raises(RecordError, match=r"a\.jsonl:2.*'id'"):
         JsonlStore(path)
 
 
@@ -116,6 +125,15 @@ def test_json_is_replaced_whole(tmp_path: Path) -> None:
     write_json(tmp_path / "deep" / "a.json", {"x": "é"})
     assert json.loads((tmp_path / "deep" / "a.json").read_text()) == {"x": "é"}
     assert not list((tmp_path / "deep").glob("*.part"))
+
+
+def test_a_file_is_replaced_by_a_whole_one_or_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with replacing(path) as part:
+        part.write_text("old")
+    with pytest.raises(UnicodeEncodeError), replacing(path) as part, open(part, "w", encoding="ascii") as out:
+        out.write("half" * 9999 + "é")
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a.txt": "old"}
 
 
 @pytest.mark.parametrize("folder", [True, False])

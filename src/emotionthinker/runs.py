@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -24,9 +25,19 @@ def write_json(path: str | Path, value: Any) -> None:
     """Write JSON so that a reader never sees half a file."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields the file beside `path` to write: it becomes `path` when the block ends, and is gone when it fails."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    part.replace(path)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def put_in_place(part: Path, place: Path) -> Path:
@@ -55,6 +66,17 @@ def sha256(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def stored_lines(path: str | Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
+    """(line, its row) of a file of JSON lines; None for a row that a kill tore, at any byte, or that is no object."""
+    with open(path, "rb") as lines:
+        for line in lines:
+            try:
+                row = json.loads(line) if line.endswith(b"\n") else None
+            except ValueError:
+                row = None
+            yield line, row if isinstance(row, dict) else None
+
+
 class JsonlStore:
     """Append-only JSON lines keyed by one field; the work done before a kill is found again.
 
@@ -72,15 +94,16 @@ class JsonlStore:
 
     def _recover(self) -> None:
         good = 0
-        with open(self.path, "rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    self.done.add(json.loads(line)[self.key])
-                except (ValueError, KeyError, TypeError) as error:
-                    raise RecordError(f"{self.path}:{number}: broken line in a results file: {error}") from error
-                good += len(line)
+        for number, (line, row) in enumerate(stored_lines(self.path), 1):
+            if not line.endswith(b"\n"):
+                break
+            if row is None or not isinstance(row.get(self.key), str):
+                raise RecordError(
+                    f"{self.path}:{number}: broken line in a results file; expected a JSON object with {self.key!r}: "
+                    "delete the line, its work is done again"
+                )
+            self.done.add(row[self.key])
+            good += len(line)
         if good < self.path.stat().st_size:
             os.truncate(self.path, good)
 

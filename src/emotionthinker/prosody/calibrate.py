@@ -128,9 +128,8 @@ def _refuse_to_thaw(path: Path, calibration: Calibration) -> None:
 def _draw(calibration: Calibration, sketches: Sketches, path: Path) -> None:
     from emotionthinker.report import distributions
 
-    part = path.with_name(path.name + ".part")
-    part.write_text(distributions.page(calibration, sketches), encoding="utf-8")
-    part.replace(path)
+    with runs.replacing(path) as part:
+        part.write_text(distributions.page(calibration, sketches), encoding="utf-8")
 
 
 def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[str, Any]:

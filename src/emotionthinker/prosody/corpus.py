@@ -45,12 +45,11 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     job.begin()
     measured = out / "measured"
     measured.mkdir(exist_ok=True)
-    with open(out / "failures.jsonl.part", "w", encoding="utf-8") as failures:
+    with runs.replacing(out / "failures.jsonl") as part, open(part, "w", encoding="utf-8") as failures:
         first_pass = _Measuring(recipe, measured, failures)
         first_pass.run(progress)
-    if not first_pass.rows:
-        raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
-    (out / "failures.jsonl.part").replace(out / "failures.jsonl")
+        if not first_pass.rows:
+            raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
     stored = partial(_stored, measured, first_pass.parts)
     pool = _pool(recipe, out, stored, partial(_stamps, measured, first_pass.parts), progress)
     if calibration is None:
@@ -195,21 +194,20 @@ def _write(
     The tables are made from the lines just written, so that both hold the same.
     """
     tally, rows = summary.Tally(), 0
-    part = out / "utterances.jsonl.part"
-    with open(part, "w", encoding="utf-8") as lines:
-        for utterance in _stored(measured, count):
-            levelled = _levelled(pool.apply(utterance), calibration)
-            lines.write(levelled.model_dump_json() + "\n")
-            tally.add(levelled)
-            rows += 1
-    if recipe.shard_rows:
-        made_from = partial(_made_from, measured, count, part)
-        shards.write(out / "shards", made_from, rows=recipe.shard_rows, embed=recipe.embed_audio)
-        (out / "utterances.parquet").unlink(missing_ok=True)
-    else:
-        parquet.write(out / "utterances.parquet", read_jsonl(part))
-        shards.drop_after(out / "shards", 0)
-    part.replace(out / "utterances.jsonl")
+    with runs.replacing(out / "utterances.jsonl") as part:
+        with open(part, "w", encoding="utf-8") as lines:
+            for utterance in _stored(measured, count):
+                levelled = _levelled(pool.apply(utterance), calibration)
+                lines.write(levelled.model_dump_json() + "\n")
+                tally.add(levelled)
+                rows += 1
+        if recipe.shard_rows:
+            made_from = partial(_made_from, measured, count, part)
+            shards.write(out / "shards", made_from, rows=recipe.shard_rows, embed=recipe.embed_audio)
+            (out / "utterances.parquet").unlink(missing_ok=True)
+        else:
+            parquet.write(out / "utterances.parquet", read_jsonl(part))
+            shards.drop_after(out / "shards", 0)
     return rows, tally
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emotionthinker.errors import RecordError
-from emotionthinker.runs import JsonlStore, write_json
+from emotionthinker.runs import JsonlStore, replacing, stored_lines, write_json
 
 ROWS = 4096
 """Rows of the source a part; the only rows whose ids are in memory."""
@@ -40,7 +40,7 @@ def drop_after(folder: Path, count: int) -> None:
 class Part:
     """One part while it is measured: `stamps` (id -> stamp, in the order of the source) says what belongs into it.
 
-    Rows whose stamp is another are dropped. Raises `RecordError` for a file that is broken but at its end.
+    Rows whose stamp is another, and lines that were torn by a kill or broken since, are dropped and measured again.
     """
 
     def __init__(self, folder: Path, number: int, stamps: dict[str, str]) -> None:
@@ -99,29 +99,16 @@ class Part:
 
 
 def drop_stale(path: Path, stamps: dict[str, str]) -> None:
-    """Rewrite the store without rows of another source, sound or setting, and without a second row of an id.
-
-    A torn last line is left to the store.
-    """
+    """Rewrite the store without rows of another source, sound or setting, a second row of an id, and broken lines."""
     if not path.exists():
         return
-    part, dropped, kept = path.with_name(path.name + ".part"), 0, set[str]()
-    with open(path, encoding="utf-8") as stored, open(part, "w", encoding="utf-8") as good:
-        for line in stored:
-            try:
-                row = json.loads(line) if line.endswith("\n") else {}
-            except json.JSONDecodeError:
-                row = {}
-            id = row.get("id", "")
-            if row and id not in kept and stamps.get(id) == row.get("stamp"):
+    kept = set[str]()
+    with replacing(path) as part, open(part, "wb") as good:
+        for line, row in stored_lines(path):
+            id = row.get("id") if row else None
+            if row and isinstance(id, str) and id not in kept and stamps.get(id) == row.get("stamp"):
                 good.write(line)
                 kept.add(id)
-            else:
-                dropped += 1
-    if dropped:
-        part.replace(path)
-    else:
-        part.unlink()
 
 
 def _sort(path: Path, order: list[str]) -> None:
@@ -136,9 +123,7 @@ def _sort(path: Path, order: list[str]) -> None:
             raise RecordError(f"{path}: holds rows of another source; delete it, they will be measured again")
         if wanted == list(places):
             return
-        part = path.with_name(path.name + ".part")
-        with open(part, "wb") as out:
+        with replacing(path) as part, open(part, "wb") as out:
             for id in wanted:
                 stored.seek(places[id])
                 out.write(stored.readline())
-    part.replace(path)
