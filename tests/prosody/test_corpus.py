@@ -20,8 +20,9 @@ import torch
 from emotionthinker import workers
 from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError, WeightsError
-from emotionthinker.prosody import batch, parts, speaker, speakers
+from emotionthinker.prosody import batch, parts, speaker, speakers, transcript
 from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
+from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Prosody, Utterance, read_jsonl
 from kill import kill_when
@@ -128,6 +129,35 @@ def test_failed_rows_are_tried_again(clips: Path, tmp_path: Path, speech: Any) -
     soundfile.write(tmp_path / "missing.wav", speech(seconds=0.5), RATE)
     counts = run(recipe(clips), out, progress=False)
     assert (counts["annotated"], counts["failed"], counts["resumed"]) == (7, 2, 6)
+
+
+def test_words_that_no_recogniser_heard_are_tried_again_once_there_is_one(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A row with its own text is not measured again, nor any row while there is no recogniser."""
+    from emotionthinker.models import nano
+
+    def absent(*_: Any) -> Any:
+        raise WeightsError("no network")
+
+    rows = [json.loads(line) for line in clips.read_text().splitlines()[:3]]
+    rows[0]["text"] = "so be it"
+    clips.write_text("\n".join(map(json.dumps, rows)))
+    settings, out = recipe(clips, transcribe=True), tmp_path / "out"
+    monkeypatch.setattr(nano, "prepare", absent)
+    monkeypatch.setattr(transcript, "recogniser", absent)
+    for measured in (3, 0):
+        assert run(settings, out, progress=False)["measured"] == measured
+        (warning,) = json.loads((out / "summary.json").read_text())["warnings"]
+        assert "could not be had: 2; run `emotionthinker weights`" in warning
+        assert warning in caplog.messages
+    monkeypatch.setattr(nano, "prepare", lambda: None)
+    monkeypatch.setattr(transcript, "recognise", lambda *_: Heard("well", -0.1, "en", ()))
+    counts = run(settings, out, progress=False)
+    assert (counts["measured"], counts["resumed"]) == (2, 1)
+    assert [u.text for u in read_jsonl(out / "utterances.jsonl")] == ["so be it", "well", "well"]
+    assert json.loads((out / "summary.json").read_text())["warnings"] == []
+    assert run(settings, out, progress=False)["measured"] == 0
 
 
 def test_another_calibration_needs_no_measuring(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

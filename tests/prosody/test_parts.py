@@ -117,6 +117,21 @@ def test_a_broken_line_in_the_middle_is_measured_again(tmp_path: Path) -> None:
     assert parts.Part(tmp_path, 0, STAMPS).open() == ["u1"]
 
 
+def test_rows_that_want_a_recogniser_are_measured_again_when_there_is_one(tmp_path: Path) -> None:
+    part = fill(tmp_path, list(STAMPS)[:4])
+    part.add("u4", {"id": "u4", "prosody": {"transcript": {"reason": "no_recogniser"}}})
+    without = parts.Part(tmp_path, 0, STAMPS)
+    assert not without.finished
+    assert without.open() == []
+    assert parts.Part(tmp_path, 0, STAMPS, lambda: True).open() == ["u4"]
+
+
+def test_no_recogniser_is_looked_for_where_no_row_wants_one(tmp_path: Path) -> None:
+    fill(tmp_path, list(STAMPS))
+    parts.path_of(tmp_path, 0).with_suffix(".done").unlink()
+    assert parts.Part(tmp_path, 0, STAMPS, lambda: bool(1 / 0)).open() == []
+
+
 def test_rows_of_strangers_are_no_part_of_the_order(tmp_path: Path) -> None:
     fill(tmp_path, list(STAMPS))
     with pytest.raises(RecordError, match="another source"):

@@ -9,7 +9,9 @@ source is.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import logging
 import os
 import time
 from collections import Counter
@@ -21,11 +23,13 @@ from typing import Any, TextIO
 
 from emotionthinker import runs, workers
 from emotionthinker.corpora import manifest, parquet
-from emotionthinker.errors import RecipeError, kind_of
+from emotionthinker.errors import RecipeError, WeightsError, kind_of
 from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Prosody, Utterance, read_jsonl
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["FIT", "AnnotateRecipe", "Task", "run", "tasks"]
 
@@ -35,8 +39,10 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
 
     Writes `utterances.jsonl`, `utterances.parquet` (or `shards/`), `thresholds.json`, `summary.json`, `failures.jsonl`
     and `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
-    measured anew, failed rows are tried again. Raises `RecordError` or `RecipeError` for a source or a setting that
-    cannot be used, `WeightsError` for a recogniser or stress detector that is not there.
+    measured anew, failed rows are tried again, and so are rows without words for want of the embedded recogniser once
+    it can be had. What makes the words doubtful is logged and stands in `warnings` of the summary. Raises `RecordError`
+    or `RecipeError` for a source or a setting that cannot be used, `WeightsError` for a chosen recogniser or stress
+    detector that is not there.
     """
     started = time.monotonic()
     recipe.check()
@@ -64,6 +70,9 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         "resumed": first_pass.resumed,
     }
     table = tally.table(out / "failures.jsonl", calibration.name)
+    table["warnings"] = list(_warnings(tally))
+    for warning in table["warnings"]:
+        _log.warning(warning)
     seconds = round(time.monotonic() - started, 1)
     runs.write_json(out / "summary.json", {**counts, "seconds": seconds, **table})
     job.finish(counts=counts, metrics=table)
@@ -100,7 +109,8 @@ class _Measuring:
                 if isinstance(row, manifest.BadRow):
                     self.refuse(batch.failure(row.id, None, kind_of(row.error), str(row.error)))
             clips = {row.id: row for row in rows if isinstance(row, Task)}
-            part = parts.Part(self.folder, self.parts, {id: clip.stamp for id, clip in clips.items()})
+            stamps = {id: clip.stamp for id, clip in clips.items()}
+            part = parts.Part(self.folder, self.parts, stamps, lambda: self.can_hear)
             self.parts += 1
             missing = [] if part.finished else part.open()
             self.resumed += len(clips) - len(missing)
@@ -108,6 +118,17 @@ class _Measuring:
             self.part_of |= dict.fromkeys(missing, part)
             for id in missing:
                 yield clips[id].utterance.model_dump(mode="json", exclude_defaults=True)
+
+    @functools.cached_property
+    def can_hear(self) -> bool:
+        """Whether the embedded recogniser can be had (fetched if need be); asked where stored rows lack it."""
+        try:
+            from emotionthinker.models import nano
+
+            nano.prepare()
+        except (WeightsError, ImportError):
+            return False
+        return True
 
     def take(self, result: dict[str, Any]) -> None:
         failed = batch.is_failure(result)
@@ -215,6 +236,15 @@ def _made_from(measured: Path, count: int, results: Path) -> Iterator[tuple[byte
     """(stored line, line of the results) in order: the first one's stamp changes with the sound, which is embedded."""
     with open(results, "rb") as lines:
         yield from zip(parts.lines(measured, count), lines, strict=True)
+
+
+def _warnings(tally: summary.Tally) -> Iterator[str]:
+    """What to know before the words are used."""
+    if unheard := tally.reasons["transcript"][batch.NO_RECOGNISER]:
+        yield (
+            f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "
+            "then annotate again: these clips alone are measured anew"
+        )
 
 
 def _stored(folder: Path, count: int) -> Iterator[Utterance]:
