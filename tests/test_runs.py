@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.runs import JsonlStore, Run, put_in_place, replacing, sha256, write_json
+from emotionthinker.runs import JsonlStore, Run, model_stamp, put_in_place, replacing, sha256, write_json
 
 
 def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
@@ -153,3 +153,12 @@ def test_what_is_put_in_place_is_whole_and_readable(folder: bool, tmp_path: Path
     assert written.stat().st_mode == other.stat().st_mode
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "other"]
     assert not (place / "old").exists()
+
+
+def test_a_model_stamp_changes_with_its_name_and_files(tmp_path: Path) -> None:
+    first = model_stamp(tmp_path)
+    assert first == model_stamp(str(tmp_path)) != model_stamp("hub/id")
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    second = model_stamp(tmp_path)
+    os.utime(tmp_path / "model.bin", ns=(0, 0))
+    assert len({first, second, model_stamp(tmp_path)}) == 3

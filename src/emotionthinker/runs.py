@@ -217,6 +217,14 @@ def model_files(model: str | Path) -> list[Path]:
     return sorted(p for p in found if not any(part.startswith("checkpoint") for part in p.relative_to(folder).parts))
 
 
+def model_stamp(model: str | Path) -> str:
+    """Changes with the name of a model and, of a local folder, with its files (names, sizes, times of change)."""
+    folder = Path(model).expanduser()
+    inside = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    files = [f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in inside]
+    return hashlib.sha1("|".join([str(model), *files]).encode(), usedforsecurity=False).hexdigest()[:16]
+
+
 def environment() -> dict[str, Any]:
     """Versions, platform and the commit of the source tree where there is one."""
     versions = {}

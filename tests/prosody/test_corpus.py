@@ -76,6 +76,23 @@ def test_another_recogniser_measures_anew(clips: Path) -> None:
     assert not set(stamps()) & set(stamps(recogniser="faster-whisper:small"))
 
 
+@pytest.mark.parametrize(
+    "option", [("recogniser", "faster-whisper:{}"), ("stress", "whistress:{}")], ids=["recogniser", "stress"]
+)
+def test_a_model_whose_files_changed_measures_anew(option: tuple[str, str], clips: Path, tmp_path: Path) -> None:
+    def stamps(model: str | Path = tmp_path / "model") -> list[str]:
+        options = {option[0]: option[1].format(model)}
+        return [task.stamp for task in tasks(recipe(clips, **options)) if isinstance(task, Task)]
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_bytes(b"old")
+    before = stamps()
+    assert before == stamps()
+    assert not set(before) & set(stamps("another"))
+    (tmp_path / "model" / "weights").write_bytes(b"other")
+    assert not set(before) & set(stamps())
+
+
 def test_a_corpus_is_annotated_and_failures_are_typed(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     counts = run(recipe(clips), out, progress=False)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from emotionthinker import __version__, audio, embedded
+from emotionthinker import __version__, audio, embedded, runs
 from emotionthinker.corpora import manifest
 from emotionthinker.errors import RecipeError
 from emotionthinker.prosody import faster, speakers, stress_detector
@@ -85,6 +85,11 @@ class Task(NamedTuple):
 
 def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
     """The clips of the source in order, each with its stamp."""
+    settings = f"{recipe.transcribe}|{recipe.max_seconds}"
+    for chosen, usual in ((recipe.recogniser, faster.RECOGNISER), (recipe.stress, stress_detector.ACOUSTIC)):
+        if chosen != usual:
+            name, _, model = chosen.partition(":")
+            settings += f"|{name}:{runs.model_stamp(model)}"
     for item in manifest.utterances(recipe.source, recipe.language):
         if isinstance(item, manifest.BadRow):
             yield item
@@ -94,9 +99,5 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
             sound = f"{status.st_size}:{status.st_mtime_ns}"
         except OSError:
             sound = "missing"
-        text = f"{__version__}|{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
-        if recipe.recogniser != faster.RECOGNISER:
-            text += f"|{recipe.recogniser}"
-        if recipe.stress != stress_detector.ACOUSTIC:
-            text += f"|{recipe.stress}"
+        text = f"{__version__}|{item.model_dump_json()}|{sound}|{settings}"
         yield Task(item, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16])

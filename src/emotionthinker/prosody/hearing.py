@@ -93,11 +93,8 @@ def run(
 
 
 def stamps_of(clips: Iterable[Clip], source: str, measured: Mapping[str, str]) -> dict[str, str]:
-    """Stamps that change with the clip (`measured`) and with the model: its name and, of a folder, its files."""
-    folder = Path(source).expanduser()
-    inside = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    files = [f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in inside]
-    model = hashlib.sha1("|".join([source, *files]).encode(), usedforsecurity=False).hexdigest()[:16]
+    """Stamps that change with the clip (`measured`) and with the model."""
+    model = runs.model_stamp(source)
     return {clip.id: f"{measured[clip.id]}:{model}" for clip in clips}
 
 
