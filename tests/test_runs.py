@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.runs import JsonlStore, Run, model_stamp, put_in_place, replacing, sha256, write_json
+from emotionthinker.runs import JsonlStore, Run, frees_folder, model_stamp, put_in_place, replacing, sha256, write_json
 
 
 def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
@@ -111,6 +112,23 @@ def test_a_folder_takes_one_process_at_a_time(tmp_path: Path) -> None:
     run.begin()  # the system frees the lock of a process that died
     Run(tmp_path, "stage", {"seed": 1}, []).begin()  # and the same process goes on as it likes
     run.finish()
+
+
+def test_a_folder_is_free_when_its_stage_is_over(tmp_path: Path) -> None:
+    """However it ended: another process finds the lock open while this one lives on."""
+
+    @frees_folder
+    def stage(recipe: int, out: Path, *, more: int = 0) -> float:
+        Run(out, "stage", {}, []).begin()
+        with pytest.raises(Timeout):
+            FileLock(out / ".lock").acquire(timeout=0)
+        return (1 + more) / recipe
+
+    assert stage(2, tmp_path, more=1) == 1
+    with pytest.raises(ZeroDivisionError):
+        stage(0, tmp_path)
+    with FileLock(tmp_path / ".lock").acquire(timeout=0):
+        assert stage.__name__ == "stage"
 
 
 def test_of_a_distributed_run_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -10,13 +11,17 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.folder_lock import hold, is_main_process, release
+
+A = TypeVar("A")
+R = TypeVar("R")
+P = ParamSpec("P")
 
 _PACKAGES = ("emotionthinker", "numpy", "scipy", "torch", "transformers", "trl", "peft", "swift-f0", "pocketsphinx")
 
@@ -178,7 +183,8 @@ class Run:
             )
 
     def begin(self) -> None:
-        """Write the manifest of a run that starts (or goes on), and keep other processes out of the folder.
+        """Write the manifest of a run that starts (or goes on), and keep other processes out of the folder until it
+        finishes or, in a stage under `frees_folder`, fails.
 
         Of a distributed run the first process does both. Raises `RecipeError` when another run is in the folder.
         """
@@ -201,6 +207,21 @@ class Run:
         )
         write_json(self.path, self.manifest)
         release(self.folder)
+
+
+def frees_folder(run: Callable[Concatenate[A, Path, P], R]) -> Callable[Concatenate[A, Path, P], R]:
+    """A stage's `run(recipe, out, ...)` after which `out` is free again, however it ended: a process that lives on, as
+    a notebook's does, must not lock others out of what failed in it.
+    """
+
+    @functools.wraps(run)
+    def freeing(recipe: A, out: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return run(recipe, out, *args, **kwargs)
+        finally:
+            release(Path(out))
+
+    return freeing
 
 
 def model_files(model: str | Path) -> list[Path]:

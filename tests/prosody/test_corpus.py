@@ -16,6 +16,7 @@ import psutil
 import pytest
 import soundfile
 import torch
+from filelock import FileLock
 
 from emotionthinker import workers
 from emotionthinker.corpora import parquet
@@ -421,6 +422,8 @@ def test_sources_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(RecipeError, match="nothing to annotate"):
         run(recipe(tmp_path / "empty.jsonl"), tmp_path / "out", progress=False)
+    with FileLock(tmp_path / "out" / ".lock").acquire(timeout=0):  # the folder is free for another process
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {".lock", "manifest.json", "measured"}
 
 
 def test_an_unknown_calibration_is_refused_before_any_work(clips: Path, tmp_path: Path) -> None:

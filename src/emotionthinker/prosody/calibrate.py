@@ -43,6 +43,7 @@ class CalibrateRecipe(Recipe):
     """Frozen thresholds (a file, or `reference`) to put on `utterances` instead of fitting new ones."""
 
 
+@runs.frees_folder
 def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
     """Fit cuts, or apply frozen ones; returns counts. Raises `RecipeError` or `RecordError` for unusable input.
 

@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 __all__ = ["FIT", "AnnotateRecipe", "Task", "run", "tasks"]
 
 
+@runs.frees_folder
 def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
     """Annotate `recipe.source` into `out`; returns counts rows, annotated, failed, measured, resumed, and seconds.
 
