@@ -64,6 +64,20 @@ def test_cuts_are_fitted_drawn_and_say_where_they_come_from(file: Path, clips: l
     assert json.loads((out / "manifest.json").read_text())["status"] == "finished"
 
 
+def test_cuts_of_few_clips_are_made_with_a_warning(
+    file: Path, clips: list[Utterance], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run(CalibrateRecipe(utterances=[file]), tmp_path / "many")["warnings"] == []
+    write_jsonl(tmp_path / "few.jsonl", clips[:2])
+    few = CalibrateRecipe(utterances=[tmp_path / "few.jsonl"], name="few")
+    (warning,) = run(few, tmp_path / "few")["warnings"]
+    assert "'few' has cuts from under 50 values (pitch 2, energy 2, rate 2, style 2)" in warning
+    assert json.loads((tmp_path / "few" / "manifest.json").read_text())["metrics"]["warnings"] == [warning]
+    run(CalibrateRecipe(utterances=[file], apply=str(tmp_path / "few" / "thresholds.json")), tmp_path / "new")
+    assert json.loads((tmp_path / "new" / "summary.json").read_text())["warnings"] == [warning]
+    assert caplog.messages == [warning] * 2
+
+
 def test_shards_and_their_sketches_give_the_cuts_of_the_whole(
     file: Path, clips: list[Utterance], tmp_path: Path
 ) -> None:

@@ -178,7 +178,9 @@ def test_words_that_no_recogniser_heard_are_tried_again_once_there_is_one(
     assert run(settings, out, progress=False)["measured"] == 0
 
 
-def test_another_calibration_needs_no_measuring(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_calibration_needs_no_measuring(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     out = tmp_path / "out"
     run(recipe(clips), out, progress=False)
     monkeypatch.setattr(batch, "_measure", lambda row, *_: batch.failure(row["id"], None, "tried", ""))
@@ -188,6 +190,9 @@ def test_another_calibration_needs_no_measuring(clips: Path, tmp_path: Path, mon
     assert thresholds.energy.count == 4  # the two clips of test speakers do not shape the cuts
     assert thresholds.about["clips"] == {"ravdess": 4}
     assert {u.prosody.calibration for u in read_jsonl(out / "utterances.jsonl")} == {"mine"}
+    (warning,) = json.loads((out / "summary.json").read_text())["warnings"]
+    assert "'mine' has cuts from under 50 values (pitch 4, energy 4, rate 4, style 4)" in warning
+    assert caplog.messages == [warning]
 
 
 def test_a_torn_last_line_is_measured_again(clips: Path, tmp_path: Path) -> None:

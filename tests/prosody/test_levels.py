@@ -88,6 +88,13 @@ def test_small_ranges_are_flat_in_every_corpus() -> None:
     assert lively.apply(prosody(st_=2.0)).intonation.style == "flat"
 
 
+def test_cuts_of_few_values_are_warned_of() -> None:
+    assert CUTS.warning() is None
+    assert Calibration.load("reference").warning() is None
+    few = CUTS.model_copy(update={"rate": Cut(low=10, high=14, count=49), "style": None})
+    assert "under 50 values (rate 49)" in str(few.warning())
+
+
 def test_what_was_not_measured_gets_no_word() -> None:
     found = CUTS.apply(prosody(None, None, None, None))
     assert found.pitch.level is found.energy.level is found.rate.level is found.intonation.style is None

@@ -5,6 +5,7 @@ Nothing is measured: it reads what `annotate` wrote. Applied cuts change the wor
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ from emotionthinker.prosody.levels import Calibration
 from emotionthinker.prosody.sketch import Sketches
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Prosody, Utterance, read_jsonl, write_jsonl
+
+_log = logging.getLogger(__name__)
 
 THRESHOLDS = "thresholds.json"
 SKETCHES = "sketches.json"
@@ -77,8 +80,17 @@ def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
     calibration.save(out / THRESHOLDS)
     _draw(calibration, sketches, out / REPORT)
     counts = {"clips": sum(sketches.clips.values()), "left_out": left_out, "datasets": len(sketches.datasets)}
-    job.finish(counts=counts)
-    return {**counts, "name": calibration.name, "digest": calibration.digest}
+    warnings = _warnings(calibration)
+    job.finish(counts=counts, metrics={"warnings": warnings})
+    return {**counts, "name": calibration.name, "digest": calibration.digest, "warnings": warnings}
+
+
+def _warnings(calibration: Calibration) -> list[str]:
+    """What to know before the cuts are used; it is logged too."""
+    found = [warning] if (warning := calibration.warning()) else []
+    for text in found:
+        _log.warning(text)
+    return found
 
 
 def shards(source: Path) -> list[Path]:
@@ -150,6 +162,7 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
     parquet.write(out / "utterances.parquet", read_jsonl(out / "utterances.jsonl"))
     table = summary.of(read_jsonl(out / "utterances.jsonl"), None, calibration.name)
     counts = {"rows": count, **{f"changed_{name}": changed[name] for name in (*_WORDS, "records")}}
+    table["warnings"] = _warnings(calibration)
     runs.write_json(out / "summary.json", {**counts, **table})
     job.finish(counts=counts, metrics=table)
     return {**counts, "name": calibration.name, "digest": calibration.fingerprint()}

@@ -71,7 +71,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         "resumed": first_pass.resumed,
     }
     table = tally.table(out / "failures.jsonl", calibration.name)
-    table["warnings"] = list(_warnings(tally))
+    table["warnings"] = list(_warnings(tally, calibration))
     for warning in table["warnings"]:
         _log.warning(warning)
     seconds = round(time.monotonic() - started, 1)
@@ -239,8 +239,10 @@ def _made_from(measured: Path, count: int, results: Path) -> Iterator[tuple[byte
         yield from zip(parts.lines(measured, count), lines, strict=True)
 
 
-def _warnings(tally: summary.Tally) -> Iterator[str]:
+def _warnings(tally: summary.Tally, calibration: Calibration) -> Iterator[str]:
     """What to know before the words are used."""
+    if warning := calibration.warning():
+        yield warning
     if unheard := tally.reasons["transcript"][batch.NO_RECOGNISER]:
         yield (
             f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "

@@ -124,7 +124,8 @@ class Calibration(Cuts):
 
         Unreliable pitch is left out. A gender with under 50 clips gets no cuts of its own and falls back to `any`, the
         pool of all voices. `by_dataset` adds cuts for each feature and dataset with 50 clips: right where recording
-        levels or texts differ between corpora. A feature that no clip has gets no cut, and `apply` no level.
+        levels or texts differ between corpora. A feature that no clip has gets no cut, and `apply` no level; one of
+        few clips gets its cut, and `warning` says so.
         """
         each = sketches.datasets if by_dataset else {}
         counts = {slot: sketch.count for slot, sketch in sketches.pooled.items()}
@@ -135,6 +136,17 @@ class Calibration(Cuts):
             about={"percentiles": {k: list(v) for k, v in PERCENTILES.items()}, "counts": counts, **about},
         )
         return made.model_copy(update={"digest": made.fingerprint()})
+
+    def warning(self) -> str | None:
+        """Why words by these cuts say little: the common cuts of features that come from under MIN_GROUP values."""
+        common = {"pitch": self.pitch.get(ANY), "energy": self.energy, "rate": self.rate, "style": self.style}
+        few = [f"{name} {cut.count}" for name, cut in common.items() if cut is not None and cut.count < MIN_GROUP]
+        if not few:
+            return None
+        return (
+            f"calibration {self.name!r} has cuts from under {MIN_GROUP} values ({', '.join(few)}), so its words say "
+            "little; fit on more clips, or take the calibration `reference`"
+        )
 
     def fingerprint(self) -> str:
         """Digest of everything that decides about words: two calibrations with the same one give the same words."""
