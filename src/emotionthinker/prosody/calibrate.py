@@ -5,6 +5,7 @@ Nothing is measured: it reads what `annotate` wrote. Applied cuts change the wor
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from emotionthinker import runs
-from emotionthinker.corpora import parquet
+from emotionthinker.corpora import ids, parquet
 from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.prosody import summary
 from emotionthinker.prosody.levels import Calibration
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 THRESHOLDS = "thresholds.json"
 SKETCHES = "sketches.json"
 REPORT = "report.html"
+WHOLE = "utterances.jsonl"
 _WORDS = {"pitch": "level", "energy": "level", "rate": "level", "intonation": "style"}
 
 
@@ -35,7 +37,7 @@ class CalibrateRecipe(Recipe):
     """Settings of the `calibrate` stage."""
 
     utterances: list[Path] = Field(default_factory=list)
-    """What `annotate` wrote: JSONL or Parquet files, or its folders."""
+    """What `annotate` wrote: JSONL or Parquet files, or its folders; tables of a JSONL that is read are left out."""
     sketches: list[Path] = Field(default_factory=list)
     """`sketches.json` of shards, merged in."""
     name: str = Field(default="fitted", min_length=1)
@@ -96,7 +98,7 @@ def _warnings(calibration: Calibration) -> list[str]:
 def shards(source: Path) -> list[Path]:
     """The files of annotated clips at a path: itself, or in a folder utterances.jsonl, else every Parquet file."""
     if source.is_dir():
-        whole = source / "utterances.jsonl"
+        whole = source / WHOLE
         found = [whole] if whole.is_file() else sorted(source.rglob("*.parquet"))
         if not found:
             raise RecipeError(f"{source}: neither utterances.jsonl nor a Parquet file in it; `annotate` writes them")
@@ -106,13 +108,28 @@ def shards(source: Path) -> list[Path]:
     return [source]
 
 
+def without_copies(files: Sequence[Path]) -> list[Path]:
+    """The files but the tables that hold the clips of a run's `utterances.jsonl` which is among them."""
+    read = {file.resolve().parent for file in files if file.name == WHOLE}
+    return [file for file in files if not read & {_run_of(file)}]
+
+
+def _run_of(file: Path) -> Path | None:
+    """The folder of the run whose clips a Parquet file, laid out as `annotate` does, holds again."""
+    place = file.resolve()
+    if place.name == "utterances.parquet":
+        return place.parent
+    return place.parent.parent if place.suffix == ".parquet" and place.parent.name == "shards" else None
+
+
 def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]:
     """(sketches of all files and saved sketches merged, number of clips left out as of the test split).
 
-    Raises `RecipeError` when the same file is in it twice.
+    No clip counts twice: the tables of a run are left out when its JSONL is read. Raises `RecipeError` when the same
+    file is in it twice.
     """
     total, left_out = Sketches(), 0
-    for file in files:
+    for file in without_copies(files):
         shard = Sketches(sources={runs.sha256(file): file.name})
         for utterance in _read(file):
             if utterance.split == "test":
@@ -148,6 +165,7 @@ def _draw(calibration: Calibration, sketches: Sketches, path: Path) -> None:
 def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[str, Any]:
     if recipe.sketches or not files:
         raise RecipeError("frozen cuts are applied to annotated utterances; give those, and no sketches")
+    files = without_copies(files)
     inside = [file for file in files if file.resolve().parent == out.resolve()]
     if inside:
         raise RecipeError(f"{inside[0]} would be overwritten by its own result; write to another folder (--out)")
@@ -170,19 +188,20 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
 
 def _with_words(files: Sequence[Path], calibration: Calibration, changed: Counter[str]) -> Iterator[Utterance]:
     """Every clip with the words of the calibration; counts the words that are others than before in `changed`."""
-    seen: set[str] = set()
-    for file in files:
-        for utterance in _read(file):
-            if utterance.id in seen:
-                raise RecordError(f"{file}: id {utterance.id!r} comes a second time; ids must be unique over all files")
-            seen.add(utterance.id)
-            if utterance.prosody is None:
-                yield utterance
-                continue
-            prosody = calibration.apply(utterance.prosody, utterance.gender, utterance.dataset)
-            other = [name for name in _WORDS if _word(prosody, name) != _word(utterance.prosody, name)]
-            changed.update([*other, *(["records"] if other else [])])
-            yield utterance.model_copy(update={"prosody": prosody})
+    with contextlib.closing(ids.Seen()) as seen:
+        for file in files:
+            for utterance in _read(file):
+                if not seen.add(utterance.id):
+                    raise RecordError(
+                        f"{file}: id {utterance.id!r} comes a second time; ids must be unique over all files"
+                    )
+                if utterance.prosody is None:
+                    yield utterance
+                    continue
+                prosody = calibration.apply(utterance.prosody, utterance.gender, utterance.dataset)
+                other = [name for name in _WORDS if _word(prosody, name) != _word(utterance.prosody, name)]
+                changed.update([*other, *(["records"] if other else [])])
+                yield utterance.model_copy(update={"prosody": prosody})
 
 
 def _word(prosody: Prosody, group: str) -> str | None:
