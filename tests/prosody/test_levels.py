@@ -233,6 +233,35 @@ def test_broken_files_are_refused(text: str, tmp_path: Path) -> None:
         Calibration.load(tmp_path / "bad.json")
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "speech.flac").write_bytes(b"fLaC\x00\x00\x00\xff\xfe")
+    with pytest.raises(RecipeError, match=r"speech\.flac does not hold .*thresholds\.json"):
+        Calibration.load(tmp_path / "speech.flac")
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (("rate", "low"), "cuts of rate: low=0.0"),
+        (("pitch", "any", "low"), "cuts of pitch of any: low=0.0"),
+        (("tolerances", "pitch_st"), "greater than 0"),
+        (("tolerances", "energy_db"), "greater than 0"),
+        (("tolerances", "rate_share"), "greater than 0"),
+        (("tolerances", "range_st"), "greater than 0"),
+    ],
+)
+def test_nothing_is_divided_by_zero(place: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    cuts = CUTS.model_dump(mode="json")
+    *groups, field = place
+    inside = cuts
+    for group in groups:
+        inside = inside[group]
+    inside[field] = 0.0
+    (tmp_path / "zero.json").write_text(json.dumps(cuts))
+    with pytest.raises(RecipeError, match=message):
+        Calibration.load(tmp_path / "zero.json")
+
+
 def test_missing_calibration_says_what_to_do() -> None:
     with pytest.raises(RecipeError, match=r"nowhere.*calibration fit"):
         Calibration.load("nowhere")
