@@ -56,7 +56,7 @@ class AnnotateRecipe(Recipe):
     accept_non_commercial: bool = False
     """Consent to the terms of such weights (CC-BY-NC-SA-4.0); without it they are not used."""
     speaker_clips: int = Field(default=8, ge=1)
-    """Clips of each speaker that the model hears."""
+    """Clips of each speaker that the model hears; those of unknown speaker are all heard, 1 kB of memory each."""
 
     def check(self) -> None:
         """Raise `RecipeError` or `WeightsError` for settings that cannot be met, before anything is measured."""
