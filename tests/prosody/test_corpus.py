@@ -21,11 +21,10 @@ from filelock import FileLock
 from emotionthinker import workers
 from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError, WeightsError
-from emotionthinker.prosody import batch, parts, speaker, speakers, transcript
+from emotionthinker.prosody import batch, parts, speaker, speakers
 from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
-from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import Prosody, Utterance, read_jsonl
+from emotionthinker.records import Prosody, Transcript, Utterance, read_jsonl
 from kill import kill_when
 
 RATE = 16000
@@ -155,22 +154,29 @@ def test_words_that_no_recogniser_heard_are_tried_again_once_there_is_one(
     """A row with its own text is not measured again, nor any row while there is no recogniser."""
     from emotionthinker.models import nano
 
-    def absent(*_: Any) -> Any:
-        raise WeightsError("no network")
+    there = False
+
+    def prepare() -> None:
+        if not there:
+            raise WeightsError("no network")
+
+    def measure(row: dict[str, Any], *_: Any) -> dict[str, Any]:
+        text = row.get("text") or ("well" if there else None)
+        said = Transcript(text=text, reason=None if text else batch.NO_RECOGNISER)
+        return {**row, "text": text, "prosody": Prosody(duration_s=1.0, transcript=said).model_dump(mode="json")}
 
     rows = [json.loads(line) for line in clips.read_text().splitlines()[:3]]
     rows[0]["text"] = "so be it"
     clips.write_text("\n".join(map(json.dumps, rows)))
     settings, out = recipe(clips, transcribe=True), tmp_path / "out"
-    monkeypatch.setattr(nano, "prepare", absent)
-    monkeypatch.setattr(transcript, "recogniser", absent)
+    monkeypatch.setattr(nano, "prepare", prepare)
+    monkeypatch.setattr(batch, "_measure", measure)
     for measured in (3, 0):
         assert run(settings, out, progress=False)["measured"] == measured
         (warning,) = json.loads((out / "summary.json").read_text())["warnings"]
         assert "could not be had: 2; run `emotionthinker weights`" in warning
         assert warning in caplog.messages
-    monkeypatch.setattr(nano, "prepare", lambda: None)
-    monkeypatch.setattr(transcript, "recognise", lambda *_: Heard("well", -0.1, "en", ()))
+    there = True
     counts = run(settings, out, progress=False)
     assert (counts["measured"], counts["resumed"]) == (2, 1)
     assert [u.text for u in read_jsonl(out / "utterances.jsonl")] == ["so be it", "well", "well"]

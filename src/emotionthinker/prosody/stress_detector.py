@@ -18,6 +18,7 @@ from emotionthinker.prosody import faster, transcript
 from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.rate import WordSpan
 from emotionthinker.records import Stress, Word
+from emotionthinker.runs import model_stamp
 
 if TYPE_CHECKING:
     from emotionthinker.models.whistress import Encoded, WhiStress
@@ -87,7 +88,7 @@ def ear_of(method: str, recogniser: str) -> Ear | None:
     folder = folder_of(method)
     if folder is None or recogniser != faster.RECOGNISER:
         return None
-    detector = _load(str(folder), os.getpid())
+    detector = _detector(folder)
     return Ear(detector) if detector.backbone == "nano" else None
 
 
@@ -105,7 +106,7 @@ def measure(
     `text` is what was said, with punctuation, as the detector was trained on it. A language the backbone does not know
     leaves the words unjudged with reason `other_language`. Raises `WeightsError` where the detector cannot be had.
     """
-    detector = _load(str(folder), os.getpid())
+    detector = _detector(folder)
     if not detector.supports(language):
         words = [Word(text=s.text, start_s=s.start_s, end_s=s.end_s) for s in spans]
         return Stress(words=words, reason="other_language")
@@ -189,9 +190,13 @@ def _log_odds(probability: float) -> float:
     return math.log(bounded / (1 - bounded))
 
 
+def _detector(folder: Path) -> WhiStress:
+    """One detector a process, read again when its files change."""
+    return _load(str(folder), model_stamp(folder), os.getpid())
+
+
 @functools.lru_cache(maxsize=1)
-def _load(folder: str, process: int) -> WhiStress:
-    """One detector a process."""
+def _load(folder: str, stamp: str, process: int) -> WhiStress:
     from emotionthinker.models import whistress
 
     return whistress.load(folder)
