@@ -10,9 +10,20 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.runs import JsonlStore, Run, put_in_place, sha256, write_json, write_lines
+from emotionthinker.runs import (
+    JsonlStore,
+    Run,
+    frees_folder,
+    model_stamp,
+    put_in_place,
+    replacing,
+    sha256,
+    write_json,
+    write_lines,
+)
 
 
 def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
@@ -43,10 +54,19 @@ def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
     assert path.read_text() == '{"id": "x"}\n{"id": "y"}\n'
 
 
-def test_a_broken_line_elsewhere_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_line_torn_inside_a_character_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('{"id": "x"}\nnonsense\n{"id": "y"}\n')
-    with pytest.raises(RecordError, match=r"a\.jsonl:2"):
+    path.write_bytes('{"id": "x"}\n{"id": "ö'.encode()[:-1])
+    with JsonlStore(path) as store:
+        assert store.done == {"x"}
+    assert path.read_bytes() == b'{"id": "x"}\n'
+
+
+@pytest.mark.parametrize("line", [b"nonsense", b"3", b'{"no": "id"}', b'{"id": []}', b"\xc3"])
+def test_a_broken_line_elsewhere_is_an_error_that_names_it(line: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"id": "x"}\n' + line + b'\n{"id": "y"}\n')
+    with pytest.raises(RecordError, match=r"a\.jsonl:2.*'id'"):
         JsonlStore(path)
 
 
@@ -113,6 +133,23 @@ def test_a_folder_takes_one_process_at_a_time(tmp_path: Path) -> None:
     run.finish()
 
 
+def test_a_folder_is_free_when_its_stage_is_over(tmp_path: Path) -> None:
+    """However it ended: another process finds the lock open while this one lives on."""
+
+    @frees_folder
+    def stage(recipe: int, out: Path, *, more: int = 0) -> float:
+        Run(out, "stage", {}, []).begin()
+        with pytest.raises(Timeout):
+            FileLock(out / ".lock").acquire(timeout=0)
+        return (1 + more) / recipe
+
+    assert stage(2, tmp_path, more=1) == 1
+    with pytest.raises(ZeroDivisionError):
+        stage(0, tmp_path)
+    with FileLock(tmp_path / ".lock").acquire(timeout=0):
+        assert stage.__name__ == "stage"
+
+
 def test_of_a_distributed_run_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     run = Run(tmp_path, "stage", {"seed": 1}, [])
@@ -125,6 +162,15 @@ def test_json_is_replaced_whole(tmp_path: Path) -> None:
     write_json(tmp_path / "deep" / "a.json", {"x": "é"})
     assert json.loads((tmp_path / "deep" / "a.json").read_text()) == {"x": "é"}
     assert not list((tmp_path / "deep").glob("*.part"))
+
+
+def test_a_file_is_replaced_by_a_whole_one_or_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with replacing(path) as part:
+        part.write_text("old")
+    with pytest.raises(UnicodeEncodeError), replacing(path) as part, open(part, "w", encoding="ascii") as out:
+        out.write("half" * 9999 + "é")
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a.txt": "old"}
 
 
 @pytest.mark.parametrize("folder", [True, False])
@@ -144,3 +190,12 @@ def test_what_is_put_in_place_is_whole_and_readable(folder: bool, tmp_path: Path
     assert written.stat().st_mode == other.stat().st_mode
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "other"]
     assert not (place / "old").exists()
+
+
+def test_a_model_stamp_changes_with_its_name_and_files(tmp_path: Path) -> None:
+    first = model_stamp(tmp_path)
+    assert first == model_stamp(str(tmp_path)) != model_stamp("hub/id")
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    second = model_stamp(tmp_path)
+    os.utime(tmp_path / "model.bin", ns=(0, 0))
+    assert len({first, second, model_stamp(tmp_path)}) == 3

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from emotionthinker import languages
 from emotionthinker.errors import RecordError
+from emotionthinker.runs import replacing
 
 SCHEMA_VERSION = 1
 
@@ -298,13 +299,9 @@ def parse_line(line: str, where: str) -> Utterance:
 
 
 def write_jsonl(path: str | Path, utterances: Iterable[Utterance]) -> int:
-    """Write all at once (a temporary file, then a rename); returns how many."""
-    path = Path(path)
-    part = path.with_suffix(path.suffix + ".part")
+    """Write so that a reader never sees half a file; returns how many."""
     count = 0
-    with open(part, "w", encoding="utf-8") as out:
-        for utterance in utterances:
+    with replacing(Path(path)) as part, open(part, "w", encoding="utf-8") as out:
+        for count, utterance in enumerate(utterances, 1):  # noqa: B007 (the count is what is wanted)
             out.write(utterance.model_dump_json() + "\n")
-            count += 1
-    part.replace(path)
     return count

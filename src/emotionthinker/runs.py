@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -9,13 +11,17 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.folder_lock import hold, is_main_process, release
+
+A = TypeVar("A")
+R = TypeVar("R")
+P = ParamSpec("P")
 
 _PACKAGES = ("emotionthinker", "numpy", "scipy", "torch", "transformers", "trl", "peft", "swift-f0", "pocketsphinx")
 
@@ -24,9 +30,19 @@ def write_json(path: str | Path, value: Any) -> None:
     """Write JSON so that a reader never sees half a file."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields the file beside `path` to write: it becomes `path` when the block ends, and is gone when it fails."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    part.replace(path)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def put_in_place(part: Path, place: Path) -> Path:
@@ -48,11 +64,8 @@ def put_in_place(part: Path, place: Path) -> Path:
 
 def write_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write rows as JSON lines so that a reader never sees half a file."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    with open(part, "w", encoding="utf-8") as out:
+    with replacing(Path(path)) as part, open(part, "w", encoding="utf-8") as out:
         out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    part.replace(path)
 
 
 def sha256(path: str | Path) -> str:
@@ -62,6 +75,17 @@ def sha256(path: str | Path) -> str:
         while block := source.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def stored_lines(path: str | Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
+    """(line, its row) of a file of JSON lines; None for a row that a kill tore, at any byte, or that is no object."""
+    with open(path, "rb") as lines:
+        for line in lines:
+            try:
+                row = json.loads(line) if line.endswith(b"\n") else None
+            except ValueError:
+                row = None
+            yield line, row if isinstance(row, dict) else None
 
 
 class JsonlStore:
@@ -81,15 +105,16 @@ class JsonlStore:
 
     def _recover(self) -> None:
         good = 0
-        with open(self.path, "rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    self.done.add(json.loads(line)[self.key])
-                except (ValueError, KeyError, TypeError) as error:
-                    raise RecordError(f"{self.path}:{number}: broken line in a results file: {error}") from error
-                good += len(line)
+        for number, (line, row) in enumerate(stored_lines(self.path), 1):
+            if not line.endswith(b"\n"):
+                break
+            if row is None or not isinstance(row.get(self.key), str):
+                raise RecordError(
+                    f"{self.path}:{number}: broken line in a results file; expected a JSON object with {self.key!r}: "
+                    "delete the line, its work is done again"
+                )
+            self.done.add(row[self.key])
+            good += len(line)
         if good < self.path.stat().st_size:
             os.truncate(self.path, good)
 
@@ -164,7 +189,8 @@ class Run:
             )
 
     def begin(self) -> None:
-        """Write the manifest of a run that starts (or goes on), and keep other processes out of the folder.
+        """Write the manifest of a run that starts (or goes on), and keep other processes out of the folder until it
+        finishes or, in a stage under `frees_folder`, fails.
 
         Of a distributed run the first process does both. Raises `RecipeError` when another run is in the folder.
         """
@@ -189,6 +215,21 @@ class Run:
         release(self.folder)
 
 
+def frees_folder(run: Callable[Concatenate[A, Path, P], R]) -> Callable[Concatenate[A, Path, P], R]:
+    """A stage's `run(recipe, out, ...)` after which `out` is free again, however it ended: a process that lives on, as
+    a notebook's does, must not lock others out of what failed in it.
+    """
+
+    @functools.wraps(run)
+    def freeing(recipe: A, out: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return run(recipe, out, *args, **kwargs)
+        finally:
+            release(Path(out))
+
+    return freeing
+
+
 def model_files(model: str | Path) -> list[Path]:
     """The files that make a local model what it is: of a folder, or a file itself; the shipped one for `nano`, none
     for another name."""
@@ -201,6 +242,14 @@ def model_files(model: str | Path) -> list[Path]:
         return [folder]
     found = [p for pattern in ("*.safetensors", "*.json") for p in folder.rglob(pattern)] if folder.is_dir() else []
     return sorted(p for p in found if not any(part.startswith("checkpoint") for part in p.relative_to(folder).parts))
+
+
+def model_stamp(model: str | Path) -> str:
+    """Changes with the name of a model and, of a local folder, with its files (names, sizes, times of change)."""
+    folder = Path(model).expanduser()
+    inside = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    files = [f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in inside]
+    return hashlib.sha1("|".join([str(model), *files]).encode(), usedforsecurity=False).hexdigest()[:16]
 
 
 def environment() -> dict[str, Any]:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gc
 import json
+import tracemalloc
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 
 from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.prosody.calibrate import CalibrateRecipe, run
+from emotionthinker.prosody.calibrate import CalibrateRecipe, _with_words, gather, run
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.prosody.sketch import GRIDS, Sketches
 from emotionthinker.records import Utterance, read_jsonl, write_jsonl
@@ -63,6 +66,20 @@ def test_cuts_are_fitted_drawn_and_say_where_they_come_from(file: Path, clips: l
     assert Sketches.load(out / "sketches.json").clips == {"loud": 60, "quiet": 60}
     assert "Calibration “two”" in (out / "report.html").read_text(encoding="utf-8")
     assert json.loads((out / "manifest.json").read_text())["status"] == "finished"
+
+
+def test_cuts_of_few_clips_are_made_with_a_warning(
+    file: Path, clips: list[Utterance], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run(CalibrateRecipe(utterances=[file]), tmp_path / "many")["warnings"] == []
+    write_jsonl(tmp_path / "few.jsonl", clips[:2])
+    few = CalibrateRecipe(utterances=[tmp_path / "few.jsonl"], name="few")
+    (warning,) = run(few, tmp_path / "few")["warnings"]
+    assert "'few' has cuts from under 50 values (pitch 2, energy 2, rate 2, style 2)" in warning
+    assert json.loads((tmp_path / "few" / "manifest.json").read_text())["metrics"]["warnings"] == [warning]
+    run(CalibrateRecipe(utterances=[file], apply=str(tmp_path / "few" / "thresholds.json")), tmp_path / "new")
+    assert json.loads((tmp_path / "new" / "summary.json").read_text())["warnings"] == [warning]
+    assert caplog.messages == [warning] * 2
 
 
 def test_shards_and_their_sketches_give_the_cuts_of_the_whole(
@@ -141,6 +158,23 @@ def test_the_sketches_of_the_shipped_cuts_ship_too(tmp_path: Path) -> None:
     assert "crema_d/<wbr>female" in (tmp_path / "cuts" / "report.html").read_text(encoding="utf-8")
 
 
+def test_the_tables_of_a_run_do_not_count_beside_its_lines(clips: list[Utterance], tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for place in (one, two):
+        (place / "shards").mkdir(parents=True)
+        parquet.write(place / "shards" / "part-00000.parquet", clips[:60])
+        parquet.write(place / "utterances.parquet", clips[:60])
+    write_jsonl(one / "utterances.jsonl", clips[:60])
+    whole, shard = one / "utterances.jsonl", "shards/part-00000.parquet"
+    assert fit(tmp_path / "a", one, one / shard, one / "utterances.parquet", whole.parent / "shards").energy.count == 60
+    assert fit(tmp_path / "b", one / shard).energy.count == 60
+    assert gather([whole, one / shard], [])[0].clips == {"loud": 60}
+    counts = run(CalibrateRecipe(utterances=[one, one / "shards"], apply="reference"), tmp_path / "new")
+    assert counts["rows"] == 60
+    parquet.write(two / shard, clips[60:120])
+    assert fit(tmp_path / "c", one, two / shard).energy.count == 120
+
+
 def test_folders_of_annotate_and_of_shards_are_read(clips: list[Utterance], tmp_path: Path) -> None:
     (tmp_path / "shards").mkdir()
     for part in range(2):
@@ -177,6 +211,18 @@ def test_applying_refuses_doubled_ids_and_its_own_folder(file: Path, clips: list
         run(CalibrateRecipe(utterances=[file, tmp_path / "copy.jsonl"], apply=str(thresholds)), tmp_path / "new")
     with pytest.raises(RecipeError, match="overwritten by its own result"):
         run(CalibrateRecipe(utterances=[file], apply=str(thresholds)), tmp_path)
+
+
+def test_applying_keeps_no_ids_in_memory(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "many.jsonl", (Utterance(id=f"{'a-long-id' * 20}{n}") for n in range(2000)))
+    held = []
+    tracemalloc.start()
+    for number, _ in enumerate(_with_words([tmp_path / "many.jsonl"], Calibration(name="none"), Counter())):
+        if number in (500, 1999):
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert held[1] - held[0] < 1500 * 20
 
 
 def test_the_shipped_cuts_can_be_applied(file: Path, tmp_path: Path) -> None:

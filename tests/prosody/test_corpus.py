@@ -16,6 +16,7 @@ import psutil
 import pytest
 import soundfile
 import torch
+from filelock import FileLock
 
 from emotionthinker import workers
 from emotionthinker.corpora import parquet
@@ -23,7 +24,7 @@ from emotionthinker.errors import RecipeError, RecordError, WeightsError
 from emotionthinker.prosody import batch, parts, speaker, speakers
 from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import Prosody, Utterance, read_jsonl
+from emotionthinker.records import Prosody, Transcript, Utterance, read_jsonl
 from kill import kill_when
 
 RATE = 16000
@@ -73,6 +74,23 @@ def test_another_recogniser_measures_anew(clips: Path) -> None:
 
     assert stamps() == stamps(recogniser="whisper-base")
     assert not set(stamps()) & set(stamps(recogniser="faster-whisper:small"))
+
+
+@pytest.mark.parametrize(
+    "option", [("recogniser", "faster-whisper:{}"), ("stress", "whistress:{}")], ids=["recogniser", "stress"]
+)
+def test_a_model_whose_files_changed_measures_anew(option: tuple[str, str], clips: Path, tmp_path: Path) -> None:
+    def stamps(model: str | Path = tmp_path / "model") -> list[str]:
+        options = {option[0]: option[1].format(model)}
+        return [task.stamp for task in tasks(recipe(clips, **options)) if isinstance(task, Task)]
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_bytes(b"old")
+    before = stamps()
+    assert before == stamps()
+    assert not set(before) & set(stamps("another"))
+    (tmp_path / "model" / "weights").write_bytes(b"other")
+    assert not set(before) & set(stamps())
 
 
 def test_a_corpus_is_annotated_and_failures_are_typed(clips: Path, tmp_path: Path) -> None:
@@ -130,7 +148,45 @@ def test_failed_rows_are_tried_again(clips: Path, tmp_path: Path, speech: Any) -
     assert (counts["annotated"], counts["failed"], counts["resumed"]) == (7, 2, 6)
 
 
-def test_another_calibration_needs_no_measuring(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_that_no_recogniser_heard_are_tried_again_once_there_is_one(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A row with its own text is not measured again, nor any row while there is no recogniser."""
+    from emotionthinker.models import nano
+
+    there = False
+
+    def prepare() -> None:
+        if not there:
+            raise WeightsError("no network")
+
+    def measure(row: dict[str, Any], *_: Any) -> dict[str, Any]:
+        text = row.get("text") or ("well" if there else None)
+        said = Transcript(text=text, reason=None if text else batch.NO_RECOGNISER)
+        return {**row, "text": text, "prosody": Prosody(duration_s=1.0, transcript=said).model_dump(mode="json")}
+
+    rows = [json.loads(line) for line in clips.read_text().splitlines()[:3]]
+    rows[0]["text"] = "so be it"
+    clips.write_text("\n".join(map(json.dumps, rows)))
+    settings, out = recipe(clips, transcribe=True), tmp_path / "out"
+    monkeypatch.setattr(nano, "prepare", prepare)
+    monkeypatch.setattr(batch, "_measure", measure)
+    for measured in (3, 0):
+        assert run(settings, out, progress=False)["measured"] == measured
+        (warning,) = json.loads((out / "summary.json").read_text())["warnings"]
+        assert "could not be had: 2; run `emotionthinker weights`" in warning
+        assert warning in caplog.messages
+    there = True
+    counts = run(settings, out, progress=False)
+    assert (counts["measured"], counts["resumed"]) == (2, 1)
+    assert [u.text for u in read_jsonl(out / "utterances.jsonl")] == ["so be it", "well", "well"]
+    assert json.loads((out / "summary.json").read_text())["warnings"] == []
+    assert run(settings, out, progress=False)["measured"] == 0
+
+
+def test_another_calibration_needs_no_measuring(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     out = tmp_path / "out"
     run(recipe(clips), out, progress=False)
     monkeypatch.setattr(batch, "_measure", lambda row, *_: batch.failure(row["id"], None, "tried", ""))
@@ -140,6 +196,9 @@ def test_another_calibration_needs_no_measuring(clips: Path, tmp_path: Path, mon
     assert thresholds.energy.count == 4  # the two clips of test speakers do not shape the cuts
     assert thresholds.about["clips"] == {"ravdess": 4}
     assert {u.prosody.calibration for u in read_jsonl(out / "utterances.jsonl")} == {"mine"}
+    (warning,) = json.loads((out / "summary.json").read_text())["warnings"]
+    assert "'mine' has cuts from under 50 values (pitch 4, energy 4, rate 4, style 4)" in warning
+    assert caplog.messages == [warning]
 
 
 def test_validation_shapes_no_cut_either(clips: Path, tmp_path: Path) -> None:
@@ -337,6 +396,21 @@ def test_one_table_or_shards_but_not_both(clips: Path, tmp_path: Path) -> None:
         run(recipe(clips, embed_audio=True), out, progress=False)
 
 
+def test_shards_say_of_a_speaker_what_clips_added_later_tell(
+    forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Prosody(duration_s=1.0, speaker=speaker.judged(0.97)).model_dump(mode="json")
+    monkeypatch.setattr(batch, "_measure", lambda row, *_: {**row, "prosody": told})
+    rows = [json.dumps({"path": str(forty / f"{n:02}.wav"), "id": f"u{n}", "speaker": "ann"}) for n in range(8)]
+    source, out = tmp_path / "rows.jsonl", tmp_path / "out"
+    for count in (4, 8):
+        source.write_text("\n".join(rows[:count]))
+        run(recipe(source, shard_rows=4), out, progress=False)
+        sharded = [u for path in sorted((out / "shards").iterdir()) for u in parquet.read(path)]
+        assert sharded == list(read_jsonl(out / "utterances.jsonl"))
+        assert {u.prosody.speaker.clips for u in sharded} == {count}
+
+
 def test_a_source_that_shrank_leaves_no_row_behind(
     forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +439,8 @@ def test_sources_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(RecipeError, match="nothing to annotate"):
         run(recipe(tmp_path / "empty.jsonl"), tmp_path / "out", progress=False)
+    with FileLock(tmp_path / "out" / ".lock").acquire(timeout=0):  # the folder is free for another process
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {".lock", "manifest.json", "measured"}
 
 
 def test_an_unknown_calibration_is_refused_before_any_work(clips: Path, tmp_path: Path) -> None:

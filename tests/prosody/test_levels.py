@@ -88,6 +88,13 @@ def test_small_ranges_are_flat_in_every_corpus() -> None:
     assert lively.apply(prosody(st_=2.0)).intonation.style == "flat"
 
 
+def test_cuts_of_few_values_are_warned_of() -> None:
+    assert CUTS.warning() is None
+    assert Calibration.load("reference").warning() is None
+    few = CUTS.model_copy(update={"rate": Cut(low=10, high=14, count=49), "style": None})
+    assert "under 50 values (rate 49)" in str(few.warning())
+
+
 def test_what_was_not_measured_gets_no_word() -> None:
     found = CUTS.apply(prosody(None, None, None, None))
     assert found.pitch.level is found.energy.level is found.rate.level is found.intonation.style is None
@@ -224,6 +231,35 @@ def test_broken_files_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text(text)
     with pytest.raises(RecipeError, match=r"bad\.json"):
         Calibration.load(tmp_path / "bad.json")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "speech.flac").write_bytes(b"fLaC\x00\x00\x00\xff\xfe")
+    with pytest.raises(RecipeError, match=r"speech\.flac does not hold .*thresholds\.json"):
+        Calibration.load(tmp_path / "speech.flac")
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (("rate", "low"), "cuts of rate: low=0.0"),
+        (("pitch", "any", "low"), "cuts of pitch of any: low=0.0"),
+        (("tolerances", "pitch_st"), "greater than 0"),
+        (("tolerances", "energy_db"), "greater than 0"),
+        (("tolerances", "rate_share"), "greater than 0"),
+        (("tolerances", "range_st"), "greater than 0"),
+    ],
+)
+def test_nothing_is_divided_by_zero(place: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    cuts = CUTS.model_dump(mode="json")
+    *groups, field = place
+    inside = cuts
+    for group in groups:
+        inside = inside[group]
+    inside[field] = 0.0
+    (tmp_path / "zero.json").write_text(json.dumps(cuts))
+    with pytest.raises(RecipeError, match=message):
+        Calibration.load(tmp_path / "zero.json")
 
 
 def test_missing_calibration_says_what_to_do() -> None:

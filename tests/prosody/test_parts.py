@@ -88,11 +88,48 @@ def test_a_marker_over_a_file_that_was_cut_is_not_believed(tmp_path: Path) -> No
     assert part.open() == ["u4"]
 
 
+def test_a_line_torn_at_any_byte_is_measured_again(tmp_path: Path) -> None:
+    """Also inside a character: `ö` is two bytes."""
+    part = fill(tmp_path, list(STAMPS)[:4])
+    part.add("u4", {"id": "u4", "text": "schön"})
+    path = parts.path_of(tmp_path, 0)
+    whole = path.read_bytes()
+    for size in range(whole.index(b'{"id": "u4"') + 1, len(whole)):
+        path.write_bytes(whole[:size])
+        again = parts.Part(tmp_path, 0, STAMPS)
+        assert again.open() == ["u4"]
+        again.abandon()
+
+
+@pytest.mark.parametrize("line", [b"3", b"[]", b"null", b"{}", b'{"id": []}', b"\xc3", b"\x00\x00"])
+def test_a_line_that_is_no_row_is_dropped(line: bytes, tmp_path: Path) -> None:
+    fill(tmp_path, list(STAMPS))
+    path = parts.path_of(tmp_path, 0)
+    path.write_bytes(line + b"\n" + path.read_bytes())
+    assert parts.Part(tmp_path, 0, STAMPS).open() == []
+    assert stored(tmp_path) == list(STAMPS)
+
+
 def test_a_broken_line_in_the_middle_is_measured_again(tmp_path: Path) -> None:
     fill(tmp_path, list(STAMPS))
     path = parts.path_of(tmp_path, 0)
     path.write_bytes(path.read_bytes().replace(b'"u1", "stamp"', b'"u1" "stamp"'))
     assert parts.Part(tmp_path, 0, STAMPS).open() == ["u1"]
+
+
+def test_rows_that_want_a_recogniser_are_measured_again_when_there_is_one(tmp_path: Path) -> None:
+    part = fill(tmp_path, list(STAMPS)[:4])
+    part.add("u4", {"id": "u4", "prosody": {"transcript": {"reason": "no_recogniser"}}})
+    without = parts.Part(tmp_path, 0, STAMPS)
+    assert not without.finished
+    assert without.open() == []
+    assert parts.Part(tmp_path, 0, STAMPS, lambda: True).open() == ["u4"]
+
+
+def test_no_recogniser_is_looked_for_where_no_row_wants_one(tmp_path: Path) -> None:
+    fill(tmp_path, list(STAMPS))
+    parts.path_of(tmp_path, 0).with_suffix(".done").unlink()
+    assert parts.Part(tmp_path, 0, STAMPS, lambda: bool(1 / 0)).open() == []
 
 
 def test_rows_of_strangers_are_no_part_of_the_order(tmp_path: Path) -> None:

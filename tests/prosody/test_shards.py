@@ -9,14 +9,13 @@ import pytest
 
 from emotionthinker.corpora import parquet
 from emotionthinker.prosody import shards
-from emotionthinker.records import Utterance
 
 
-def write(folder: Path, count: int, **options: Any) -> int:
-    def lines() -> Iterator[bytes]:
-        return (json.dumps({"id": f"u{n}"}).encode() + b"\n" for n in range(count))
+def write(folder: Path, count: int, sound: bytes = b"", **fields: Any) -> int:
+    def source() -> Iterator[tuple[bytes, bytes]]:
+        return ((sound, json.dumps({"id": f"u{n}", **fields}).encode() + b"\n") for n in range(count))
 
-    return shards.write(folder, lines, Utterance.model_validate_json, **{"rows": 4, **options})
+    return shards.write(folder, source, rows=4)
 
 
 def ids(folder: Path) -> list[list[str]]:
@@ -40,8 +39,16 @@ def test_shards_that_are_right_stay_and_others_are_written_again(tmp_path: Path)
     changed = [path.name for path in sorted(tmp_path.glob("*.parquet")) if path.stat().st_ino != before[path]]
     assert changed == ["part-00001.parquet", "part-00002.parquet"]
     assert [id for shard in ids(tmp_path) for id in shard] == [f"u{n}" for n in range(9)]
-    write(tmp_path, 9, settings="another calibration")
-    assert all(path.stat().st_ino != before[path] for path in tmp_path.glob("part-00000.parquet"))
+
+
+@pytest.mark.parametrize("change", [{"text": "another"}, {"sound": b"another"}])
+def test_a_shard_whose_rows_or_sounds_changed_is_written_again(change: dict[str, Any], tmp_path: Path) -> None:
+    write(tmp_path, 4)
+    before = (tmp_path / "part-00000.parquet").stat().st_ino
+    write(tmp_path, 4)
+    assert (tmp_path / "part-00000.parquet").stat().st_ino == before
+    write(tmp_path, 4, **change)
+    assert (tmp_path / "part-00000.parquet").stat().st_ino != before
 
 
 def test_shards_of_an_earlier_longer_run_go(tmp_path: Path) -> None:

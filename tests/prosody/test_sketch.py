@@ -145,6 +145,12 @@ def test_a_shard_does_not_count_twice() -> None:
         one.merge(Sketches(sources={"abc": "copy.jsonl", "def": "shard-2.jsonl"}))
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "speech.flac").write_bytes(b"fLaC\x00\x00\x00\xff\xfe")
+    with pytest.raises(RecipeError, match=r"speech\.flac does not hold .*sketches\.json"):
+        Sketches.load(tmp_path / "speech.flac")
+
+
 def test_missing_sketches_say_what_makes_them(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="`calibrate` writes them"):
         Sketches.load(tmp_path / "none.json")

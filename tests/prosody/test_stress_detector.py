@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -206,3 +208,12 @@ def test_the_recogniser_and_a_detector_on_the_same_whisper_share_one_pass(
 def test_nothing_is_shared_where_the_whispers_differ(head: Path) -> None:
     assert stress_detector.ear_of(f"whistress:{head}", "whisper-base") is None
     assert stress_detector.ear_of("acoustic", "whisper-base") is None
+
+
+def test_a_head_whose_files_changed_is_loaded_again(head: Path, tmp_path: Path) -> None:
+    for path in head.iterdir():
+        shutil.copy(path, tmp_path)
+    first = stress_detector._detector(tmp_path)
+    assert stress_detector._detector(tmp_path) is first
+    os.utime(tmp_path / "classifier.pt", ns=(0, 0))
+    assert stress_detector._detector(tmp_path) is not first

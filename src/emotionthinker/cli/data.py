@@ -54,7 +54,8 @@ def annotate(
     """Measure pitch, energy, rate, stress, intonation, speaker and words of speech (section 3.1).
 
     Writes utterances.jsonl and .parquet (or shards/), thresholds.json, summary.json and failures.jsonl; goes on after
-    a stop, in constant memory. A folder of such shards is a source too. Exit status 1 when a row failed.
+    a stop, in constant memory (with a speaker model, 1 kB for each clip it hears). Run again it also measures what was
+    changed, and clips that had no recogniser. A folder of such shards is a source too. Exit status 1 when a row failed.
 
     Example: `emotionthinker annotate recordings/ more.flac --out runs/annotate`
     """

@@ -40,6 +40,7 @@ class Task(NamedTuple):
         return self.key.rsplit("|", 2)[0]
 
 
+@runs.frees_folder
 def run(recipe: DoctorRecipe, out: Path, *, clean: Path | None = None, progress: bool = True) -> dict[str, Any]:
     """Examine `recipe.source` into `out`: `doctor.jsonl` (a row a clip), `fixes.txt` (a line a clip with a problem),
     `summary.json`, and `convert.sh` where files have to be converted; `clean` gets a manifest without the unusable.
@@ -130,8 +131,10 @@ def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, lost: dict[str, 
     commands: list[str] = []
     with (
         open(out / "examined.jsonl", "rb") as examined,
-        open(out / "doctor.jsonl.part", "w", encoding="utf-8") as report,
-        open(out / "fixes.txt.part", "w", encoding="utf-8") as fixes,
+        runs.replacing(out / "doctor.jsonl") as report_part,
+        runs.replacing(out / "fixes.txt") as fixes_part,
+        open(report_part, "w", encoding="utf-8") as report,
+        open(fixes_part, "w", encoding="utf-8") as fixes,
     ):
         for item in clips(recipe):
             row = _row(item, places, examined, lost)
@@ -143,8 +146,6 @@ def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, lost: dict[str, 
             commands += [verdict.command for verdict in found if verdict.command]
             if not usable and isinstance(item, Utterance):
                 left_out.add(item.id)
-    for name in ("doctor.jsonl", "fixes.txt"):
-        (out / f"{name}.part").replace(out / name)
     (out / "convert.sh").unlink(missing_ok=True)
     if commands:
         (out / "convert.sh").write_text("\n".join(commands) + "\n", encoding="utf-8")

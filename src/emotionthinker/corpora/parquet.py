@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from emotionthinker import embedded
 from emotionthinker.errors import AudioError
 from emotionthinker.records import Utterance
+from emotionthinker.runs import replacing
 
 _AS_JSON = ("extra", "trace")
 _BATCH = 1000
@@ -36,16 +37,14 @@ def write(
     import pyarrow.parquet as pq
 
     path = Path(path)
-    part = path.with_suffix(path.suffix + ".part")
     schema = _schema(embed).with_metadata(
         {**(metadata or {}), **({"huggingface": json.dumps(_AUDIO_FEATURE)} if embed else {})}
     )
     count, source = 0, iter(utterances)
-    with pq.ParquetWriter(part, schema) as out:
+    with replacing(path) as part, pq.ParquetWriter(part, schema) as out:
         while batch := [_row(utterance, embed) for utterance in islice(source, _EMBEDDED_BATCH if embed else _BATCH)]:
             out.write_table(pa.Table.from_pylist(batch, schema=schema))
             count += len(batch)
-    part.replace(path)
     return count
 
 

@@ -12,6 +12,7 @@ from emotionthinker.corpora.base import Corpus, Embedded, items
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.errors import CorpusError, kind_of
 from emotionthinker.records import Utterance
+from emotionthinker.runs import replacing
 
 NO_LABEL, NO_SPLIT = "(none)", "(open)"
 
@@ -80,9 +81,8 @@ def _unpacked(item: Embedded, folder: Path) -> Utterance:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder.resolve() / f"{item.utterance.id}{item.suffix}"
     if not path.is_file() or path.stat().st_size != len(item.sound):
-        part = path.with_name(path.name + ".part")
-        part.write_bytes(item.sound)
-        part.replace(path)
+        with replacing(path) as part:
+            part.write_bytes(item.sound)
     return item.utterance.model_copy(update={"audio": str(path)})
 
 

@@ -54,6 +54,7 @@ class AuditRecipe(Recipe):
     """Longer files are refused."""
 
 
+@runs.frees_folder
 def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
     """Audit `recipe.annotations` into `out`; returns counts rows, audited, failed, and the table of the fields.
 

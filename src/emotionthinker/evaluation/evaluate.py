@@ -19,7 +19,7 @@ from emotionthinker.evaluation.scoring import UNREASONED, metrics_of
 from emotionthinker.models.prompt import ANSWER_SYSTEM, SYSTEM, emotion_question, split_completion
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
-from emotionthinker.runs import JsonlStore, Run, model_files, write_json
+from emotionthinker.runs import JsonlStore, Run, frees_folder, model_files, write_json
 
 Samples = NDArray[np.float32]
 
@@ -74,6 +74,7 @@ class Answers(Protocol):
     ) -> list[dict[str, float]]: ...
 
 
+@frees_folder
 def run(recipe: EvaluateRecipe, out: Path, *, thinker: Answers | None = None) -> dict[str, Any]:
     """Ask, store, score; returns the metrics. A killed run asks only what is not answered yet.
 

@@ -20,7 +20,7 @@ from emotionthinker.evaluation.bootstrap import interval
 from emotionthinker.evaluation.recognition import confusion, headline, score
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl
-from emotionthinker.runs import Run, write_json
+from emotionthinker.runs import Run, frees_folder, write_json
 
 Features = NDArray[np.float32]
 Encoder = Callable[[Features], Features]
@@ -40,6 +40,7 @@ class ReferenceRecipe(Recipe):
     draws: int = Field(default=1000, ge=100)
 
 
+@frees_folder
 def run(recipe: ReferenceRecipe, out: Path, *, encoder: Encoder | None = None) -> dict[str, Any]:
     """Fit and test the probes; returns (and writes `reference.json`) their scores and predictions by clip.
 

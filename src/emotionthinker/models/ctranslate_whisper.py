@@ -11,6 +11,7 @@ from typing import Any
 
 from emotionthinker.errors import WeightsError
 from emotionthinker.models import weights
+from emotionthinker.runs import model_stamp
 
 EMBEDDED = "whisper-base"
 FORMAT = "whisper-ct2-1"
@@ -96,9 +97,16 @@ def _checked(path: Path) -> Path:
     return path
 
 
-@functools.lru_cache(maxsize=1)
 def load(model: str, home: str | Path | None = None) -> Any:
-    """The `faster_whisper.WhisperModel`, loaded once a process. Raises `WeightsError`."""
+    """The `faster_whisper.WhisperModel`, loaded once a process and again when its files change.
+
+    Raises `WeightsError`.
+    """
+    return _load(model, home, model_stamp(model))
+
+
+@functools.lru_cache(maxsize=1)
+def _load(model: str, home: str | Path | None, stamp: str) -> Any:
     path = folder(model, home)
     import logging
 

@@ -73,6 +73,7 @@ class Task(NamedTuple):
         return f"{variants.file_stem(self.utterance.id)}_{self.kind}{_label(self.kind, self.value)}.flac"
 
 
+@runs.frees_folder
 def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
     """Make and verify variants of `recipe.source` in `out`; returns counts clips, variants, accepted, rejected, failed,
     made, resumed, headroom_wanted_db, `by_kind` (see `summarise`) and seconds.

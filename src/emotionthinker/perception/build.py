@@ -30,7 +30,7 @@ from emotionthinker.perception.sequences import WORDS, build
 from emotionthinker.perception.variants import check_tools
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
-from emotionthinker.runs import JsonlStore, Run, write_json, write_lines
+from emotionthinker.runs import JsonlStore, Run, frees_folder, write_json, write_lines
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ORT_NUM_THREADS")
 
@@ -65,6 +65,7 @@ class PerceptionRecipe(Recipe):
 _Mapper = Callable[[list[dict[str, Any]]], Iterable[dict[str, Any]]]
 
 
+@frees_folder
 def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
     """Build the corpus in `out`; returns the summary. A killed run goes on behind its last finished sequence.
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from emotionthinker import __version__, audio
+from emotionthinker import __version__, audio, runs
 from emotionthinker.corpora import manifest
 from emotionthinker.errors import RecipeError
 from emotionthinker.prosody import faster, speakers, stress_detector
@@ -55,7 +55,7 @@ class AnnotateRecipe(Recipe):
     accept_non_commercial: bool = False
     """Consent to the terms of such weights (CC-BY-NC-SA-4.0); without it they are not used."""
     speaker_clips: int = Field(default=8, ge=1)
-    """Clips of each speaker that the model hears."""
+    """Clips of each speaker that the model hears; those of unknown speaker are all heard, 1 kB of memory each."""
 
     def check(self) -> None:
         """Raise `RecipeError` or `WeightsError` for settings that cannot be met, before anything is measured."""
@@ -84,14 +84,15 @@ class Task(NamedTuple):
 
 def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
     """The clips of the source in order, each with its stamp."""
+    settings = f"{recipe.transcribe}|{recipe.max_seconds}"
+    for chosen, usual in ((recipe.recogniser, faster.RECOGNISER), (recipe.stress, stress_detector.ACOUSTIC)):
+        if chosen != usual:
+            name, _, model = chosen.partition(":")
+            settings += f"|{name}:{runs.model_stamp(model)}"
     for item in manifest.utterances(recipe.source, recipe.language):
         if isinstance(item, manifest.BadRow):
             yield item
             continue
         sound = audio.stamp(item.audio or "")
-        text = f"{__version__}|{item.model_dump_json()}|{sound}|{recipe.transcribe}|{recipe.max_seconds}"
-        if recipe.recogniser != faster.RECOGNISER:
-            text += f"|{recipe.recogniser}"
-        if recipe.stress != stress_detector.ACOUSTIC:
-            text += f"|{recipe.stress}"
+        text = f"{__version__}|{item.model_dump_json()}|{sound}|{settings}"
         yield Task(item, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16])

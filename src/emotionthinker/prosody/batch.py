@@ -9,6 +9,9 @@ from emotionthinker.errors import EmotionThinkerError, kind_of
 from emotionthinker.prosody import faster, stress_detector
 from emotionthinker.records import Utterance
 
+NO_RECOGNISER = "no_recogniser"
+"""The reason of a transcript that `unheard` looks for."""
+
 
 def annotate_batch(
     rows: list[dict[str, Any]],
@@ -45,6 +48,12 @@ def died(row: dict[str, Any]) -> dict[str, Any]:
 def is_failure(row: dict[str, Any]) -> bool:
     """True for a `failure`, false for a measured utterance."""
     return "reason" in row
+
+
+def unheard(row: dict[str, Any]) -> bool:
+    """True for a measured utterance that has no words since the embedded recogniser could not be had."""
+    transcript = (row.get("prosody") or {}).get("transcript") or {}
+    return bool(transcript.get("reason") == NO_RECOGNISER)
 
 
 def _measure(row: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Nothing is measured: it reads what `annotate` wrote. Applied cuts change the wor
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from emotionthinker import runs
-from emotionthinker.corpora import parquet
+from emotionthinker.corpora import ids, parquet
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.prosody import summary
@@ -23,9 +25,12 @@ from emotionthinker.prosody.sketch import Sketches
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Prosody, Utterance, read_jsonl, write_jsonl
 
+_log = logging.getLogger(__name__)
+
 THRESHOLDS = "thresholds.json"
 SKETCHES = "sketches.json"
 REPORT = "report.html"
+WHOLE = "utterances.jsonl"
 _WORDS = {"pitch": "level", "energy": "level", "rate": "level", "intonation": "style"}
 
 
@@ -33,7 +38,7 @@ class CalibrateRecipe(Recipe):
     """Settings of the `calibrate` stage."""
 
     utterances: list[Path] = Field(default_factory=list)
-    """What `annotate` wrote: JSONL or Parquet files, or its folders."""
+    """What `annotate` wrote: JSONL or Parquet files, or its folders; tables of a JSONL that is read are left out."""
     sketches: list[Path] = Field(default_factory=list)
     """`sketches.json` of shards, merged in."""
     name: str = Field(default="fitted", min_length=1)
@@ -44,6 +49,7 @@ class CalibrateRecipe(Recipe):
     """Frozen thresholds (a file, or `reference`) to put on `utterances` instead of fitting new ones."""
 
 
+@runs.frees_folder
 def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
     """Fit cuts, or apply frozen ones; returns counts. Raises `RecipeError` or `RecordError` for unusable input.
 
@@ -77,14 +83,23 @@ def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
     calibration.save(out / THRESHOLDS)
     _draw(calibration, sketches, out / REPORT)
     counts = {"clips": sum(sketches.clips.values()), "left_out": left_out, "datasets": len(sketches.datasets)}
-    job.finish(counts=counts)
-    return {**counts, "name": calibration.name, "digest": calibration.digest}
+    warnings = _warnings(calibration)
+    job.finish(counts=counts, metrics={"warnings": warnings})
+    return {**counts, "name": calibration.name, "digest": calibration.digest, "warnings": warnings}
+
+
+def _warnings(calibration: Calibration) -> list[str]:
+    """What to know before the cuts are used; it is logged too."""
+    found = [warning] if (warning := calibration.warning()) else []
+    for text in found:
+        _log.warning(text)
+    return found
 
 
 def shards(source: Path) -> list[Path]:
     """The files of annotated clips at a path: itself, or in a folder utterances.jsonl, else every Parquet file."""
     if source.is_dir():
-        whole = source / "utterances.jsonl"
+        whole = source / WHOLE
         found = [whole] if whole.is_file() else sorted(source.rglob("*.parquet"))
         if not found:
             raise RecipeError(f"{source}: neither utterances.jsonl nor a Parquet file in it; `annotate` writes them")
@@ -94,13 +109,28 @@ def shards(source: Path) -> list[Path]:
     return [source]
 
 
+def without_copies(files: Sequence[Path]) -> list[Path]:
+    """The files but the tables that hold the clips of a run's `utterances.jsonl` which is among them."""
+    read = {file.resolve().parent for file in files if file.name == WHOLE}
+    return [file for file in files if not read & {_run_of(file)}]
+
+
+def _run_of(file: Path) -> Path | None:
+    """The folder of the run whose clips a Parquet file, laid out as `annotate` does, holds again."""
+    place = file.resolve()
+    if place.name == "utterances.parquet":
+        return place.parent
+    return place.parent.parent if place.suffix == ".parquet" and place.parent.name == "shards" else None
+
+
 def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]:
     """(sketches of all files and saved sketches merged, number of clips left out as of a held-out split).
 
-    Raises `RecipeError` when the same file is in it twice.
+    No clip counts twice: the tables of a run are left out when its JSONL is read. Raises `RecipeError` when the same
+    file is in it twice.
     """
     total, left_out = Sketches(), 0
-    for file in files:
+    for file in without_copies(files):
         shard = Sketches(sources={runs.sha256(file): file.name})
         for utterance in _read(file):
             if is_held_out(utterance.split):
@@ -129,14 +159,14 @@ def _refuse_to_thaw(path: Path, calibration: Calibration) -> None:
 def _draw(calibration: Calibration, sketches: Sketches, path: Path) -> None:
     from emotionthinker.report import distributions
 
-    part = path.with_name(path.name + ".part")
-    part.write_text(distributions.page(calibration, sketches), encoding="utf-8")
-    part.replace(path)
+    with runs.replacing(path) as part:
+        part.write_text(distributions.page(calibration, sketches), encoding="utf-8")
 
 
 def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[str, Any]:
     if recipe.sketches or not files:
         raise RecipeError("frozen cuts are applied to annotated utterances; give those, and no sketches")
+    files = without_copies(files)
     inside = [file for file in files if file.resolve().parent == out.resolve()]
     if inside:
         raise RecipeError(f"{inside[0]} would be overwritten by its own result; write to another folder (--out)")
@@ -151,6 +181,7 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
     parquet.write(out / "utterances.parquet", read_jsonl(out / "utterances.jsonl"))
     table = summary.of(read_jsonl(out / "utterances.jsonl"), None, calibration.name)
     counts = {"rows": count, **{f"changed_{name}": changed[name] for name in (*_WORDS, "records")}}
+    table["warnings"] = _warnings(calibration)
     runs.write_json(out / "summary.json", {**counts, **table})
     job.finish(counts=counts, metrics=table)
     return {**counts, "name": calibration.name, "digest": calibration.fingerprint()}
@@ -158,19 +189,20 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
 
 def _with_words(files: Sequence[Path], calibration: Calibration, changed: Counter[str]) -> Iterator[Utterance]:
     """Every clip with the words of the calibration; counts the words that are others than before in `changed`."""
-    seen: set[str] = set()
-    for file in files:
-        for utterance in _read(file):
-            if utterance.id in seen:
-                raise RecordError(f"{file}: id {utterance.id!r} comes a second time; ids must be unique over all files")
-            seen.add(utterance.id)
-            if utterance.prosody is None:
-                yield utterance
-                continue
-            prosody = calibration.apply(utterance.prosody, utterance.gender, utterance.dataset)
-            other = [name for name in _WORDS if _word(prosody, name) != _word(utterance.prosody, name)]
-            changed.update([*other, *(["records"] if other else [])])
-            yield utterance.model_copy(update={"prosody": prosody})
+    with contextlib.closing(ids.Seen()) as seen:
+        for file in files:
+            for utterance in _read(file):
+                if not seen.add(utterance.id):
+                    raise RecordError(
+                        f"{file}: id {utterance.id!r} comes a second time; ids must be unique over all files"
+                    )
+                if utterance.prosody is None:
+                    yield utterance
+                    continue
+                prosody = calibration.apply(utterance.prosody, utterance.gender, utterance.dataset)
+                other = [name for name in _WORDS if _word(prosody, name) != _word(utterance.prosody, name)]
+                changed.update([*other, *(["records"] if other else [])])
+                yield utterance.model_copy(update={"prosody": prosody})
 
 
 def _word(prosody: Prosody, group: str) -> str | None:

@@ -2,14 +2,16 @@
 
 Two passes. The first measures every clip and appends to the parts in `measured/`; the second gives each speaker one
 gender, puts the words to the numbers with one calibration and writes the results in the order of the source. So another
-calibration or speaker model costs no measuring. Neither holds more than a few thousand rows in memory, however long the
-source is.
+calibration or speaker model costs no measuring. However long the source is, a few thousand rows are in memory; beside
+them 8 bytes a clip of known speaker and 2 kB a speaker, and with a speaker model 1 kB for each clip that it hears.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import logging
 import os
 import time
 from collections import Counter
@@ -22,22 +24,27 @@ from typing import Any, TextIO
 from emotionthinker import runs, workers
 from emotionthinker.corpora import manifest, parquet
 from emotionthinker.corpora.splits import is_held_out
-from emotionthinker.errors import RecipeError, kind_of
+from emotionthinker.errors import RecipeError, WeightsError, kind_of
 from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import Prosody, Utterance
+from emotionthinker.records import Prosody, Utterance, read_jsonl
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["FIT", "AnnotateRecipe", "Task", "run", "tasks"]
 
 
+@runs.frees_folder
 def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
     """Annotate `recipe.source` into `out`; returns counts rows, annotated, failed, measured, resumed, and seconds.
 
     Writes `utterances.jsonl`, `utterances.parquet` (or `shards/`), `thresholds.json`, `summary.json`, `failures.jsonl`
     and `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
-    measured anew, failed rows are tried again. Raises `RecordError` or `RecipeError` for a source or a setting that
-    cannot be used, `WeightsError` for a recogniser or stress detector that is not there.
+    measured anew, failed rows are tried again, and so are rows without words for want of the embedded recogniser once
+    it can be had. What makes the words doubtful is logged and stands in `warnings` of the summary. Raises `RecordError`
+    or `RecipeError` for a source or a setting that cannot be used, `WeightsError` for a chosen recogniser or stress
+    detector that is not there.
     """
     started = time.monotonic()
     recipe.check()
@@ -46,12 +53,11 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     job.begin()
     measured = out / "measured"
     measured.mkdir(exist_ok=True)
-    with open(out / "failures.jsonl.part", "w", encoding="utf-8") as failures:
+    with runs.replacing(out / "failures.jsonl") as part, open(part, "w", encoding="utf-8") as failures:
         first_pass = _Measuring(recipe, measured, failures)
         first_pass.run(progress)
-    if not first_pass.rows:
-        raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
-    (out / "failures.jsonl.part").replace(out / "failures.jsonl")
+        if not first_pass.rows:
+            raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
     stored = partial(_stored, measured, first_pass.parts)
     pool = _pool(recipe, out, stored, partial(_stamps, measured, first_pass.parts), progress)
     if calibration is None:
@@ -66,6 +72,9 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         "resumed": first_pass.resumed,
     }
     table = tally.table(out / "failures.jsonl", calibration.name)
+    table["warnings"] = list(_warnings(tally, calibration))
+    for warning in table["warnings"]:
+        _log.warning(warning)
     seconds = round(time.monotonic() - started, 1)
     runs.write_json(out / "summary.json", {**counts, "seconds": seconds, **table})
     job.finish(counts=counts, metrics=table)
@@ -102,7 +111,8 @@ class _Measuring:
                 if isinstance(row, manifest.BadRow):
                     self.refuse(batch.failure(row.id, None, kind_of(row.error), str(row.error)))
             clips = {row.id: row for row in rows if isinstance(row, Task)}
-            part = parts.Part(self.folder, self.parts, {id: clip.stamp for id, clip in clips.items()})
+            stamps = {id: clip.stamp for id, clip in clips.items()}
+            part = parts.Part(self.folder, self.parts, stamps, lambda: self.can_hear)
             self.parts += 1
             missing = [] if part.finished else part.open()
             self.resumed += len(clips) - len(missing)
@@ -110,6 +120,17 @@ class _Measuring:
             self.part_of |= dict.fromkeys(missing, part)
             for id in missing:
                 yield clips[id].utterance.model_dump(mode="json", exclude_defaults=True)
+
+    @functools.cached_property
+    def can_hear(self) -> bool:
+        """Whether the embedded recogniser can be had (fetched if need be); asked where stored rows lack it."""
+        try:
+            from emotionthinker.models import nano
+
+            nano.prepare()
+        except (WeightsError, ImportError, OSError):
+            return False
+        return True
 
     def take(self, result: dict[str, Any]) -> None:
         failed = batch.is_failure(result)
@@ -191,38 +212,43 @@ def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -
 def _write(
     recipe: AnnotateRecipe, out: Path, measured: Path, count: int, pool: speakers.Pool, calibration: Calibration
 ) -> tuple[int, summary.Tally]:
-    """Second pass: the results with their words; returns the number of rows and what they are."""
-    tally, rows = summary.Tally(), 0
-    part = out / "utterances.jsonl.part"
+    """Second pass: the results with their words; returns the number of rows and what they are.
 
-    def written() -> Iterator[Utterance]:
-        nonlocal rows
+    The tables are made from the lines just written, so that both hold the same.
+    """
+    tally, rows = summary.Tally(), 0
+    with runs.replacing(out / "utterances.jsonl") as part:
         with open(part, "w", encoding="utf-8") as lines:
             for utterance in _stored(measured, count):
                 levelled = _levelled(pool.apply(utterance), calibration)
                 lines.write(levelled.model_dump_json() + "\n")
                 tally.add(levelled)
                 rows += 1
-                yield levelled
-
-    if recipe.shard_rows:
-        for _ in written():
-            pass
-        settings = f"{calibration.model_dump_json()}|{recipe.embed_audio}"
-        shards.write(
-            out / "shards",
-            partial(parts.lines, measured, count),
-            lambda line: _levelled(pool.apply(_utterance(line)), calibration),
-            rows=recipe.shard_rows,
-            embed=recipe.embed_audio,
-            settings=settings,
-        )
-        (out / "utterances.parquet").unlink(missing_ok=True)
-    else:
-        parquet.write(out / "utterances.parquet", written())
-        shards.drop_after(out / "shards", 0)
-    part.replace(out / "utterances.jsonl")
+        if recipe.shard_rows:
+            made_from = partial(_made_from, measured, count, part)
+            shards.write(out / "shards", made_from, rows=recipe.shard_rows, embed=recipe.embed_audio)
+            (out / "utterances.parquet").unlink(missing_ok=True)
+        else:
+            parquet.write(out / "utterances.parquet", read_jsonl(part))
+            shards.drop_after(out / "shards", 0)
     return rows, tally
+
+
+def _made_from(measured: Path, count: int, results: Path) -> Iterator[tuple[bytes, bytes]]:
+    """(stored line, line of the results) in order: the first one's stamp changes with the sound, which is embedded."""
+    with open(results, "rb") as lines:
+        yield from zip(parts.lines(measured, count), lines, strict=True)
+
+
+def _warnings(tally: summary.Tally, calibration: Calibration) -> Iterator[str]:
+    """What to know before the words are used."""
+    if warning := calibration.warning():
+        yield warning
+    if unheard := tally.reasons["transcript"][batch.NO_RECOGNISER]:
+        yield (
+            f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "
+            "then annotate again: these clips alone are measured anew"
+        )
 
 
 def _stored(folder: Path, count: int) -> Iterator[Utterance]:

@@ -39,9 +39,11 @@ class Hearing(NamedTuple):
 def chosen(utterances: Iterable[Utterance], most: int) -> list[Clip]:
     """At most `most` clips of each speaker, and every clip of unknown speaker, shortest first.
 
-    Which ones is decided by a hash of the ids: the same in every order of the corpus. Silent clips are left out.
+    Which ones is decided by a hash of the ids: the same in every order of the corpus. Silent clips are left out. A clip
+    costs 1 kB of memory until its speaker is told, what was heard in it and its stamp included.
     """
     picked: dict[str, list[tuple[int, Clip]]] = {}
+    alone: list[Clip] = []
     for utterance in utterances:
         prosody = utterance.prosody
         if prosody is None or utterance.audio is None or prosody.energy.active_dbfs is None:
@@ -49,13 +51,17 @@ def chosen(utterances: Iterable[Utterance], most: int) -> list[Clip]:
         if prosody.duration_s < _LEAST_SECONDS:
             continue
         clip = Clip(prosody.duration_s, utterance.id, utterance.audio)
+        key = key_of(utterance)
+        if key is None:
+            alone.append(clip)
+            continue
         rank = -int.from_bytes(hashlib.sha1(utterance.id.encode(), usedforsecurity=False).digest()[:8], "big")
-        heap = picked.setdefault(key_of(utterance) or f"\n{utterance.id}", [])
+        heap = picked.setdefault(key, [])
         if len(heap) < most:
             heapq.heappush(heap, (rank, clip))
         else:
             heapq.heappushpop(heap, (rank, clip))
-    return sorted(clip for heap in picked.values() for _, clip in heap)
+    return sorted([*alone, *(clip for heap in picked.values() for _, clip in heap)])
 
 
 def run(
@@ -93,11 +99,8 @@ def run(
 
 
 def stamps_of(clips: Iterable[Clip], source: str, measured: Mapping[str, str]) -> dict[str, str]:
-    """Stamps that change with the clip (`measured`) and with the model: its name and, of a folder, its files."""
-    folder = Path(source).expanduser()
-    inside = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    files = [f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in inside]
-    model = hashlib.sha1("|".join([source, *files]).encode(), usedforsecurity=False).hexdigest()[:16]
+    """Stamps that change with the clip (`measured`) and with the model."""
+    model = runs.model_stamp(source)
     return {clip.id: f"{measured[clip.id]}:{model}" for clip in clips}
 
 

@@ -7,14 +7,13 @@ thresholds do not fit, since acted speech has almost no utterance under 3 semito
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from emotionthinker.errors import RecipeError
 from emotionthinker.prosody.sketch import ANY, Sketch, Sketches
@@ -54,20 +53,30 @@ class Tolerances(BaseModel):
     """How close to a cut a value counts as near the neighbouring level."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    pitch_st: float = 0.5
-    energy_db: float = 1.0
-    rate_share: float = 0.05
-    range_st: float = 1.0
+    pitch_st: float = Field(default=0.5, gt=0)
+    energy_db: float = Field(default=1.0, gt=0)
+    rate_share: float = Field(default=0.05, gt=0)
+    range_st: float = Field(default=1.0, gt=0)
 
 
 class Cuts(BaseModel):
-    """Cuts of each feature: pitch (Hz) for `female`, `male`, `any`, energy (dBFS), rate (phones/s), range (st)."""
+    """Cuts of each feature: pitch (Hz) for `female`, `male`, `any`, energy (dBFS), rate (phones/s), range (st).
+
+    Those of pitch and rate are positive: distances to them are ratios.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     pitch: dict[str, Cut] = Field(default_factory=dict)
     energy: Cut | None = None
     rate: Cut | None = None
     style: Cut | None = None
+
+    @model_validator(mode="after")
+    def _positive(self) -> Cuts:
+        for name, cut in (*((f"pitch of {group}", cut) for group, cut in self.pitch.items()), ("rate", self.rate)):
+            if cut is not None and cut.low <= 0:
+                raise ValueError(f"cuts of {name}: low={cut.low}, high={cut.high}; expected positive numbers")
+        return self
 
 
 class Calibration(Cuts):
@@ -105,9 +114,10 @@ class Calibration(Cuts):
                 f"calibration {str(source)!r} is neither shipped ('reference') nor a readable file: {error.strerror}; "
                 "`annotate --calibration fit` makes one from your own clips"
             ) from error
-        except (ValidationError, json.JSONDecodeError) as error:
+        except ValueError as error:
             raise RecipeError(
-                f"calibration {source} does not hold version {CALIBRATION_VERSION} cuts: {error}"
+                f"calibration {source} does not hold version {CALIBRATION_VERSION} cuts, as `calibrate` writes them "
+                f"(thresholds.json): {error}"
             ) from error
 
     def save(self, path: str | Path) -> None:
@@ -124,7 +134,8 @@ class Calibration(Cuts):
 
         Unreliable pitch is left out. A gender with under 50 clips gets no cuts of its own and falls back to `any`, the
         pool of all voices. `by_dataset` adds cuts for each feature and dataset with 50 clips: right where recording
-        levels or texts differ between corpora. A feature that no clip has gets no cut, and `apply` no level.
+        levels or texts differ between corpora. A feature that no clip has gets no cut, and `apply` no level; one of
+        few clips gets its cut, and `warning` says so.
         """
         each = sketches.datasets if by_dataset else {}
         counts = {slot: sketch.count for slot, sketch in sketches.pooled.items()}
@@ -135,6 +146,17 @@ class Calibration(Cuts):
             about={"percentiles": {k: list(v) for k, v in PERCENTILES.items()}, "counts": counts, **about},
         )
         return made.model_copy(update={"digest": made.fingerprint()})
+
+    def warning(self) -> str | None:
+        """Why words by these cuts say little: the common cuts of features that come from under MIN_GROUP values."""
+        common = {"pitch": self.pitch.get(ANY), "energy": self.energy, "rate": self.rate, "style": self.style}
+        few = [f"{name} {cut.count}" for name, cut in common.items() if cut is not None and cut.count < MIN_GROUP]
+        if not few:
+            return None
+        return (
+            f"calibration {self.name!r} has cuts from under {MIN_GROUP} values ({', '.join(few)}), so its words say "
+            "little; fit on more clips, or take the calibration `reference`"
+        )
 
     def fingerprint(self) -> str:
         """Digest of everything that decides about words: two calibrations with the same one give the same words."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from emotionthinker.errors import RecordError
-from emotionthinker.runs import JsonlStore, write_json
+from emotionthinker.prosody import batch
+from emotionthinker.runs import JsonlStore, replacing, stored_lines, write_json
 
 ROWS = 4096
 """Rows of the source a part; the only rows whose ids are in memory."""
@@ -40,11 +41,14 @@ def drop_after(folder: Path, count: int) -> None:
 class Part:
     """One part while it is measured: `stamps` (id -> stamp, in the order of the source) says what belongs into it.
 
-    Rows whose stamp is another are dropped. Raises `RecordError` for a file that is broken but at its end.
+    Rows whose stamp is another, and lines that were torn by a kill or broken since, are dropped and measured again. So
+    are rows that lack words for want of a recogniser, when `can_hear` says that there is one now.
     """
 
-    def __init__(self, folder: Path, number: int, stamps: dict[str, str]) -> None:
-        self.path, self.stamps = path_of(folder, number), stamps
+    def __init__(
+        self, folder: Path, number: int, stamps: dict[str, str], can_hear: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.path, self.stamps, self.can_hear = path_of(folder, number), stamps, can_hear
         self.marker = self.path.with_suffix(".done")
         text = "\n".join(f"{id}\t{stamp}" for id, stamp in stamps.items())
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
@@ -53,7 +57,7 @@ class Part:
 
     @property
     def finished(self) -> bool:
-        """True when every row is stored, in order, and the file need not be looked at."""
+        """True when every row is stored for good, in order, and the file need not be looked at."""
         if not (self.marker.is_file() and self.path.is_file()):
             return False
         try:
@@ -66,7 +70,7 @@ class Part:
     def open(self) -> list[str]:
         """Take up what is stored; returns the ids that are still to be measured. With none left the part is closed."""
         self.marker.unlink(missing_ok=True)
-        drop_stale(self.path, self.stamps)
+        drop_stale(self.path, self.stamps, lambda row: batch.unheard(row["utterance"]) and self.can_hear())
         self.store = JsonlStore(self.path)
         todo = [id for id in self.stamps if id not in self.store]
         self.missing = len(todo)
@@ -84,12 +88,11 @@ class Part:
             self.close()
 
     def close(self) -> None:
-        """Put the rows in the order of the source and mark the part."""
+        """Put the rows in the order of the source and mark the part with the number of those that are final."""
         assert self.store is not None
         self.store.close()
-        rows = len(self.store)
         self.store = None
-        _sort(self.path, list(self.stamps))
+        rows = _sort(self.path, list(self.stamps))
         write_json(self.marker, {"digest": self.digest, "rows": rows, "bytes": self.path.stat().st_size})
 
     def abandon(self) -> None:
@@ -98,47 +101,39 @@ class Part:
             self.store.close()
 
 
-def drop_stale(path: Path, stamps: dict[str, str]) -> None:
-    """Rewrite the store without rows of another source, sound or setting, and without a second row of an id.
-
-    A torn last line is left to the store.
+def drop_stale(path: Path, stamps: dict[str, str], outdated: Callable[[dict[str, Any]], bool] | None = None) -> None:
+    """Rewrite the store without rows of another source, sound or setting, `outdated` ones, a second row of an id, and
+    broken lines.
     """
     if not path.exists():
         return
-    part, dropped, kept = path.with_name(path.name + ".part"), 0, set[str]()
-    with open(path, encoding="utf-8") as stored, open(part, "w", encoding="utf-8") as good:
-        for line in stored:
-            try:
-                row = json.loads(line) if line.endswith("\n") else {}
-            except json.JSONDecodeError:
-                row = {}
-            id = row.get("id", "")
-            if row and id not in kept and stamps.get(id) == row.get("stamp"):
+    kept = set[str]()
+    with replacing(path) as part, open(part, "wb") as good:
+        for line, row in stored_lines(path):
+            id = row.get("id") if row else None
+            if row is None or not isinstance(id, str) or id in kept or stamps.get(id) != row.get("stamp"):
+                continue
+            if outdated is None or not outdated(row):
                 good.write(line)
                 kept.add(id)
-            else:
-                dropped += 1
-    if dropped:
-        part.replace(path)
-    else:
-        part.unlink()
 
 
-def _sort(path: Path, order: list[str]) -> None:
-    """Rewrite the lines in the order of ids, unless they are in it."""
-    places, offset = dict[str, int](), 0
+def _sort(path: Path, order: list[str]) -> int:
+    """Rewrite the lines in the order of ids, unless they are in it; returns how many do not want a recogniser."""
+    places, offset, final = dict[str, int](), 0, 0
     with open(path, "rb") as stored:
         for line in stored:
-            places[json.loads(line)["id"]] = offset
+            row = json.loads(line)
+            places[row["id"]] = offset
             offset += len(line)
+            final += not batch.unheard(row["utterance"])
         wanted = [id for id in order if id in places]
         if len(wanted) != len(places):
             raise RecordError(f"{path}: holds rows of another source; delete it, they will be measured again")
         if wanted == list(places):
-            return
-        part = path.with_name(path.name + ".part")
-        with open(part, "wb") as out:
+            return final
+        with replacing(path) as part, open(part, "wb") as out:
             for id in wanted:
                 stored.seek(places[id])
                 out.write(stored.readline())
-    part.replace(path)
+    return final

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from emotionthinker.prosody import abbreviations as short
 from emotionthinker.prosody import numerals
 
-_MARKUP = re.compile(r"<[^<>]*>|\[[^\]]*\]|\((?![^()a-zA-Z]*\d[^()a-zA-Z]*\))[^)]*\)")
+MARKUP = re.compile(r"<[^<>]*>|\[[^\]]*\]|\((?![^()a-zA-Z]*\d[^()a-zA-Z]*\))[^)]*\)")
 """Tags and stage directions; a number in round brackets is spoken text."""
 _NUMBER_SIGN = re.compile(r"\bno\.\s*(?=\d)", re.IGNORECASE)
 _SPLIT = re.compile(
@@ -60,7 +60,7 @@ class Piece(NamedTuple):
 
 def pieces(text: str, language: str) -> list[Piece]:
     """The pieces of `text` in order, stage directions left out."""
-    text = _plain(_MARKUP.sub(" ", text)).replace("’", "'").replace("‘", "'")
+    text = _plain(MARKUP.sub(" ", text)).replace("’", "'").replace("‘", "'")
     text = _NUMBER_SIGN.sub("number ", text) if language == "en" else text
     text = _SPACED_SIGN.sub(r"\1", _SPACED_FRACTION.sub(r"\1", text))
     shouted = text.isupper() and len(text.split()) > 1

@@ -13,30 +13,23 @@ from emotionthinker.records import Utterance
 _SEAL = b"emotionthinker.digest"
 
 
-def write(
-    folder: Path,
-    lines: Callable[[], Iterator[bytes]],
-    parse: Callable[[bytes], Utterance],
-    *,
-    rows: int,
-    embed: bool = False,
-    settings: str = "",
-) -> int:
+def write(folder: Path, source: Callable[[], Iterator[tuple[bytes, bytes]]], *, rows: int, embed: bool = False) -> int:
     """`part-00000.parquet` and on, `rows` utterances each; returns how many shards.
 
-    `lines` starts over at the stored lines, `parse` makes an utterance of one. The footer of a shard holds the digest
-    of its lines and of `settings`: a shard that is there with the right one is not written again.
+    `source` starts over at pairs of a line that says which sound it is, and the utterance as a line of JSON. The footer
+    of a shard holds the digest of its pairs: a shard that is there with the right one is not written again.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    ahead, source, count = lines(), lines(), 0
-    while digest := _digest(islice(ahead, rows), settings):
+    ahead, pairs, count = source(), source(), 0
+    while digest := _digest(islice(ahead, rows), embed):
         path = folder / f"part-{count:05}.parquet"
-        mine = islice(source, rows)
+        mine = islice(pairs, rows)
         if _sealed(path) == digest:
             for _ in mine:
                 pass
         else:
-            parquet.write(path, map(parse, mine), embed=embed, metadata={_SEAL.decode(): digest})
+            utterances = (Utterance.model_validate_json(line) for _, line in mine)
+            parquet.write(path, utterances, embed=embed, metadata={_SEAL.decode(): digest})
         count += 1
     drop_after(folder, count)
     return count
@@ -50,11 +43,12 @@ def drop_after(folder: Path, count: int) -> None:
             path.unlink()
 
 
-def _digest(lines: Iterator[bytes], settings: str) -> str | None:
-    """None when there is no line left."""
-    digest, empty = hashlib.sha1(settings.encode(), usedforsecurity=False), True
-    for line in lines:
-        digest.update(line)
+def _digest(pairs: Iterator[tuple[bytes, bytes]], embed: bool) -> str | None:
+    """None when there is no pair left."""
+    digest, empty = hashlib.sha1(str(embed).encode(), usedforsecurity=False), True
+    for pair in pairs:
+        for line in pair:
+            digest.update(line)
         empty = False
     return None if empty else digest.hexdigest()
 

@@ -5,13 +5,12 @@ Merging adds whole numbers: it is exact, commutative and associative, and a quan
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from emotionthinker.errors import RecipeError
 from emotionthinker.records import GENDERS, Prosody, Utterance
@@ -178,8 +177,11 @@ class Sketches(BaseModel):
             return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise RecipeError(f"sketches {path} cannot be read: {error.strerror}; `calibrate` writes them") from error
-        except (ValidationError, json.JSONDecodeError) as error:
-            raise RecipeError(f"{path} does not hold version {SKETCH_VERSION} sketches: {error}") from error
+        except ValueError as error:
+            raise RecipeError(
+                f"{path} does not hold version {SKETCH_VERSION} sketches, as `calibrate` writes them (sketches.json): "
+                f"{error}"
+            ) from error
 
     def save(self, path: str | Path) -> None:
         write_json(path, self.model_dump(mode="json"))

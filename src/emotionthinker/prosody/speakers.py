@@ -54,7 +54,8 @@ class Pool:
 
     `heard` are the clips, by id, that a model of age and gender listened to; `method` and `licence` are that model's.
     A gender given for any clip of a speaker holds for all, unless two are given; else the model's probabilities are
-    averaged, else the median of the fallback's decides, by the threshold fitted for clips. 8 bytes a clip are kept.
+    averaged, else the median of the fallback's decides, by the threshold fitted for clips. 8 bytes a clip of known
+    speaker are kept and, once its traits are told, 2 kB a speaker.
     """
 
     def __init__(self, heard: Mapping[str, Voice] | None = None, method: str = "", licence: str = "") -> None:

@@ -19,6 +19,7 @@ from emotionthinker.prosody import faster, reading_out, whisper
 from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.rate import WordSpan
 from emotionthinker.records import Stress, Word
+from emotionthinker.runs import model_stamp
 
 if TYPE_CHECKING:
     from emotionthinker.models.whistress import Encoded, WhiStress
@@ -88,7 +89,7 @@ def ear_of(method: str, recogniser: str) -> Ear | None:
     folder = folder_of(method)
     if folder is None or recogniser != faster.RECOGNISER:
         return None
-    detector = _load(str(folder), os.getpid())
+    detector = _detector(folder)
     return Ear(detector) if detector.backbone == "nano" else None
 
 
@@ -106,7 +107,7 @@ def measure(
     `text` is what was said, with punctuation, as the detector was trained on it. A language the backbone does not know
     leaves the words unjudged with reason `other_language`. Raises `WeightsError` where the detector cannot be had.
     """
-    detector = _load(str(folder), os.getpid())
+    detector = _detector(folder)
     if not detector.supports(language):
         words = [Word(text=s.text, start_s=s.start_s, end_s=s.end_s) for s in spans]
         return Stress(words=words, reason="other_language")
@@ -135,7 +136,7 @@ def stress_words(
     """
     samples = resampled(samples, sample_rate, _RATE)
     names = [span.text for span in spans]
-    said = " ".join(names) if text is None else reading_out._MARKUP.sub(" ", text)  # what is no word was not said
+    said = " ".join(names) if text is None else reading_out.MARKUP.sub(" ", text)  # what is no word was not said
     words = detector.tokenise(word_pieces.of(said, names))
     room = detector.max_tokens - len(detector.prefix(language))
     found: list[float] = []
@@ -189,9 +190,13 @@ def _log_odds(probability: float) -> float:
     return math.log(bounded / (1 - bounded))
 
 
+def _detector(folder: Path) -> WhiStress:
+    """One detector a process, read again when its files change."""
+    return _load(str(folder), model_stamp(folder), os.getpid())
+
+
 @functools.lru_cache(maxsize=1)
-def _load(folder: str, process: int) -> WhiStress:
-    """One detector a process."""
+def _load(folder: str, stamp: str, process: int) -> WhiStress:
     from emotionthinker.models import whistress
 
     return whistress.load(folder)

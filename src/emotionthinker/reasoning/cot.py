@@ -20,7 +20,7 @@ from emotionthinker.reasoning.statistics import diversity
 from emotionthinker.reasoning.writer import VERSION, GrammarWriter
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Trace, Utterance, read_jsonl
-from emotionthinker.runs import JsonlStore, Run, write_json
+from emotionthinker.runs import JsonlStore, Run, frees_folder, write_json
 
 
 class CotRecipe(Recipe):
@@ -43,6 +43,7 @@ def utterances(path: str | Path) -> Iterator[Utterance]:
     return parquet.read(path) if Path(path).suffix == ".parquet" else read_jsonl(path)
 
 
+@frees_folder
 def run(recipe: CotRecipe, out: Path) -> dict[str, Any]:
     """Write `traces.jsonl`, `rejected.jsonl`, `summary.json` and `manifest.json` into `out`; returns the summary.
 

@@ -22,7 +22,7 @@ from emotionthinker.reasoning.endpoint_writer import clean, concurrently, facts
 from emotionthinker.reasoning.flipping import share_supported
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import CRITERIA, Rating, Utterance
-from emotionthinker.runs import JsonlStore, Run, write_json
+from emotionthinker.runs import JsonlStore, Run, frees_folder, write_json
 
 GOLD = Rating(factual_alignment=5, interpretative_quality=5, caption_completeness=5, fluency_and_structural_clarity=5)
 
@@ -56,6 +56,7 @@ class Job(NamedTuple):
         return f"{self.row.id}#{self.number}"
 
 
+@frees_folder
 def run(recipe: RewardDataRecipe, out: Path) -> dict[str, Any]:
     """Write `ratings.jsonl`, `summary.json` and `manifest.json` into `out`; returns the summary. Resumable.
 

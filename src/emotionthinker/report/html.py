@@ -21,6 +21,7 @@ from emotionthinker import audio as sound
 from emotionthinker.errors import AudioError
 from emotionthinker.records import Claim, Explanation
 from emotionthinker.report import curves, facts, plot
+from emotionthinker.runs import replacing
 
 Samples = npt.NDArray[np.float32]
 
@@ -33,9 +34,8 @@ def write(
     """Write `page(...)` to `path` (its folder is made); a reader never sees half a page."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(page(explanations, sounds), encoding="utf-8")
-    part.replace(path)
+    with replacing(path) as part:
+        part.write_text(page(explanations, sounds), encoding="utf-8")
     return path
 
 

@@ -20,7 +20,7 @@ from emotionthinker.errors import AudioError, RecipeError
 from emotionthinker.folder_lock import hold
 from emotionthinker.models.processor import AudioProcessor
 from emotionthinker.records import read_jsonl
-from emotionthinker.runs import Run, model_files
+from emotionthinker.runs import Run, frees_folder, model_files
 from emotionthinker.training.examples import Example, Source, draw
 from emotionthinker.training.grpo_log import RunLog, Table, plot, read_log, summarise
 from emotionthinker.training.grpo_recipe import GrpoRecipe, on_cpu
@@ -31,6 +31,7 @@ from emotionthinker.training.scoring import ReasoningReward, claims_reward, rate
 __all__ = ["GrpoRecipe", "run"]
 
 
+@frees_folder
 def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]:
     """Run the stage into `out`: `model/` (a thinker folder), `adapter/` (its LoRA), `metrics.jsonl`,
     `completions.jsonl`, `curves.png`, `manifest.json`. Returns the metrics.

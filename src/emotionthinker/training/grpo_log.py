@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
+from emotionthinker.runs import write_lines
+
 _COLUMNS = {
     "loss": "loss",
     "reward": "reward",
@@ -107,10 +109,7 @@ def keep_until(path: Path, step: int) -> None:
     """Drop the rows after `step`."""
     if path.exists():
         kept = [row for row in read_log(path) if row["step"] <= step]
-        part = path.with_name(path.name + ".part")
-        part.unlink(missing_ok=True)
-        _append(part, kept)
-        part.replace(path)
+        write_lines(path, kept)
 
 
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:

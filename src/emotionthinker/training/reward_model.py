@@ -24,7 +24,7 @@ from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
 from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl, transcript_of
 from emotionthinker.rewards import reasoning_reward
-from emotionthinker.runs import JsonlStore, Run, model_files, write_json
+from emotionthinker.runs import JsonlStore, Run, frees_folder, model_files, write_json
 from emotionthinker.training.collate import Weigh, to_device
 from emotionthinker.training.examples import Example, Source
 from emotionthinker.training.loop import wait_for_all
@@ -167,6 +167,7 @@ def digits_only(form_weight: float) -> Weigh:
     return weigh
 
 
+@frees_folder
 def run(recipe: RewardModelRecipe, out: Path) -> dict[str, Any]:
     """Train into `out/model` and measure the agreement on held-out speakers; resumes. Returns metrics."""
     state = Run(out, "reward-train", recipe.model_dump(mode="json"), [recipe.ratings, *model_files(recipe.model)])

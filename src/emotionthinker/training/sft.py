@@ -18,7 +18,7 @@ from torch import nn
 
 from emotionthinker.folder_lock import is_main_process
 from emotionthinker.models.processor import AudioProcessor, check_agreement
-from emotionthinker.runs import Run, model_files
+from emotionthinker.runs import Run, frees_folder, model_files
 from emotionthinker.training.collate import IGNORED, Collator, Weigh, weighted
 from emotionthinker.training.examples import Example, Source, draw
 from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
@@ -131,6 +131,7 @@ def rebuilt(recipe: SftRecipe, trained: dict[str, torch.Tensor]) -> tuple[Any, A
     return (wrapper.merge_and_unload() if wrapper is not thinker else thinker), processor
 
 
+@frees_folder
 def run(recipe: SftRecipe, out: Path) -> dict[str, Any]:
     """Run the stage into `out` (`model/` is a thinker folder); resumes where it was stopped. Returns metrics."""
     state = Run(

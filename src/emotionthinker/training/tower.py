@@ -37,7 +37,7 @@ from emotionthinker.records import (
     Utterance,
     read_jsonl,
 )
-from emotionthinker.runs import Run, model_files
+from emotionthinker.runs import Run, frees_folder, model_files
 from emotionthinker.training.augment import Change, change_features, changed_prosody
 from emotionthinker.training.collate import IGNORED, mask_features
 from emotionthinker.training.lexical import LexicalHeads
@@ -219,6 +219,7 @@ def draw(recipe: TowerRecipe, utterances: Sequence[Utterance]) -> list[Utterance
     return [usable[i] for i in picks]
 
 
+@frees_folder
 def run(recipe: TowerRecipe, out: Path) -> dict[str, Any]:
     """Run the stage into `out` (`model/` is a thinker folder); resumes where it was stopped. Returns metrics."""
     from emotionthinker.models.loading import load_thinker, save_thinker

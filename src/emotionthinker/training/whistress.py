@@ -29,7 +29,7 @@ from emotionthinker.models import whistress, word_pieces
 from emotionthinker.models.whistress import IGNORED, WhiStress
 from emotionthinker.prosody.batch import failure
 from emotionthinker.recipes import Recipe
-from emotionthinker.runs import Run, model_files, put_in_place, write_json, write_lines
+from emotionthinker.runs import Run, frees_folder, model_files, put_in_place, write_json, write_lines
 from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
 
 BEST, VALIDATION, FAILURES = "best.safetensors", "validation.json", "failures.jsonl"
@@ -246,6 +246,7 @@ def schedule(clips: Sequence[StressClip], recipe: WhistressRecipe) -> tuple[list
     return [clips[i] for _ in range(recipe.epochs) for i in rng.permutation(len(clips))[: steps * step]], steps
 
 
+@frees_folder
 def run(recipe: WhistressRecipe, out: Path) -> dict[str, Any]:
     """Train into `out/model` (a folder that `annotate --stress whistress:FOLDER` takes); resumes. Returns metrics."""
     inputs: list[str | Path] = [recipe.clips, *([recipe.test] if recipe.test else []), *model_files(recipe.backbone)]
