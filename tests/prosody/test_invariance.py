@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soxr
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emotionthinker import audio
@@ -41,27 +41,17 @@ def words(prosody: Prosody, *groups: str) -> dict[str, Any]:
     return {f"{g}.{name}": value for g, fields in found.items() for name, value in fields.items() if name in WORDED}
 
 
-@given(clip=clips, cut=st.integers(0, 900))
-@settings(max_examples=15)
+@given(clip=clips, cut=st.integers(0, 4000))
+@example(clip={"seconds": 2.0, "f0": 210.0, "gain": 0.1, "seed": 0}, cut=3129)
+@settings(max_examples=25)
 def test_a_second_of_silence_on_either_side_changes_nothing_but_the_duration(
     speech: Speech, clip: dict[str, Any], cut: int
 ) -> None:
-    """Wherever in the last pause, and within a frame, the clip ends."""
+    """Wherever the clip ends: in the last pause, in a syllable, within a frame."""
     samples = speech(**clip)[: -cut or None]
     plain, padded = heard(samples), heard(np.concatenate([SECOND, samples, SECOND]))
     assert padded.duration_s == pytest.approx(plain.duration_s + 2, abs=2e-4)
     assert padded.model_copy(update={"duration_s": plain.duration_s}) == plain
-
-
-@given(clip=clips, cut=st.integers(0, 4000))
-@settings(max_examples=15)
-def test_nor_a_word_where_the_clip_was_cut_within_a_syllable(speech: Speech, clip: dict[str, Any], cut: int) -> None:
-    samples = speech(**clip)[: -cut or None]
-    plain, padded = heard(samples), heard(np.concatenate([SECOND, samples, SECOND]))
-    assert words(padded, "pitch", "energy", "intonation") == words(plain, "pitch", "energy", "intonation")
-    assert padded.pitch.median_hz == pytest.approx(plain.pitch.median_hz, rel=0.005)
-    same = {"loudness_lufs", "active_dbfs", "peak_dbfs", "dynamic_range_db", "snr_db"}
-    assert padded.energy.model_dump(include=same) == plain.energy.model_dump(include=same)
 
 
 @given(clip=clips, before=st.integers(0, 2 * RATE), after=st.integers(0, 2 * RATE))

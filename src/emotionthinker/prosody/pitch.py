@@ -53,7 +53,11 @@ def track(samples: npt.NDArray[np.float32], sample_rate: int, backend: str = "sw
 
 
 def at_frames(track: PitchTrack, frames: int) -> Floats:
-    """F0 of the nearest tracker frame at each of `frames` 10 ms frame centres, [frames]; 0 where unvoiced."""
+    """F0 of the nearest tracker frame at each of `frames` 10 ms frame centres, [frames]; 0 where unvoiced.
+
+    Centres further than half a tracker frame beyond the track's ends are unvoiced: in a clip that goes on there, they
+    would have a frame of their own.
+    """
     if not len(track.times_s):
         return np.zeros(frames)
     centres = (np.arange(frames) + 0.5) * FRAME_S
@@ -63,7 +67,9 @@ def at_frames(track: PitchTrack, frames: int) -> Floats:
     before = after - 1
     # Ties go to the earlier frame whatever the rounding, so that a shift of the sound changes nothing.
     late = centres - track.times_s[before] > track.times_s[after] - centres + 1e-9
-    return np.asarray(track.f0_hz[np.where(late, after, before)])
+    nearest = np.where(late, after, before)
+    reach = (track.times_s[1] - track.times_s[0]) / 2 + 1e-9
+    return np.asarray(np.where(np.abs(centres - track.times_s[nearest]) <= reach, track.f0_hz[nearest], 0.0))
 
 
 def measure(track: PitchTrack, speech: Mask) -> Pitch:

@@ -109,10 +109,10 @@ def features(samples: Samples, sample_rate: int, track: pitch.PitchTrack, speech
 def _frames(samples: Samples, sample_rate: int, centres_s: Floats) -> Floats:
     """Pre-emphasised, windowed 32 ms frames around the centres, [frames, n], each at unit energy."""
     n = round(0.032 * sample_rate)
-    emphasised = np.append(samples[:1], samples[1:] - 0.97 * samples[:-1]).astype(np.float64)
-    padded = np.pad(emphasised, n)
-    starts = np.clip(np.rint(centres_s * sample_rate).astype(int) - n // 2 + n, 0, len(padded) - n)
-    frames = padded[starts[:, None] + np.arange(n)] * np.hamming(n)
+    padded = np.pad(samples, n + 1).astype(np.float64)  # before the emphasis: a clip's end is an edge like any other
+    emphasised = padded[1:] - 0.97 * padded[:-1]
+    starts = np.clip(np.rint(centres_s * sample_rate).astype(int) - n // 2 + n, 0, len(emphasised) - n)
+    frames = emphasised[starts[:, None] + np.arange(n)] * np.hamming(n)
     return np.asarray(frames / np.sqrt(np.maximum((frames**2).sum(axis=1, keepdims=True), 1e-20)))
 
 
