@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import types
 import typing
@@ -12,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from emotionthinker import embedded
+from emotionthinker import audio, embedded
 from emotionthinker.errors import AudioError
 from emotionthinker.records import Utterance
 from emotionthinker.runs import replacing
@@ -81,10 +82,23 @@ def _sound(name: str) -> dict[str, Any]:
     if embedded.is_reference(name) and not Path(name).exists():
         data, own = embedded.read(name)
         return {"bytes": data, "path": own}
+    if not audio.fragment(name).whole:
+        return _part(name)
     try:
         return {"bytes": Path(name).read_bytes(), "path": Path(name).name}
     except OSError as error:
         raise AudioError("missing", f"{name}: cannot be embedded: {error.strerror}; check the path") from error
+
+
+def _part(name: str) -> dict[str, Any]:
+    """A part of a recording as a sound of its own: mono FLAC of 24 bits at the rate of the file."""
+    import soundfile
+
+    samples, rate = audio.load(name, native=True)
+    encoded = io.BytesIO()
+    soundfile.write(encoded, samples, rate, format="FLAC", subtype="PCM_24")
+    path, _, part = Path(name).name.partition("#")
+    return {"bytes": encoded.getvalue(), "path": f"{Path(path).stem}-{part}.flac"}
 
 
 def _type(annotation: Any) -> Any:
