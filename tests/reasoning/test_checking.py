@@ -69,6 +69,10 @@ def test_stress_marked_prominent_quiet_and_unspoken() -> None:
     ]
     close = measured.model_copy(update={"stress": measured.stress.model_copy(update={"words": words})})
     assert only('The stress falls on "kids".', close).verdict == "supported"  # 2.0 - 1.7 < STRESS_MARGIN
+    marked = [w.model_copy(update={"stressed": w.text != "Kids"}) for w in words]
+    detected = close.stress.model_copy(update={"words": marked, "method": "whistress"})
+    judged = only('The stress falls on "kids".', close.model_copy(update={"stress": detected}))
+    assert judged.verdict == "contradicted", "log-odds near the highest are no mark of a detector"
 
 
 LINE = "Okay, I'm sorry, but I just stood in this line for an hour."

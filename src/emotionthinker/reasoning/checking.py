@@ -2,8 +2,8 @@
 
 Levels and style: true when the claimed word is the measured one or its neighbour within the calibration's tolerance.
 Shape: the measured shape; "rising at the end" is also true of a fall and rise.
-Stress: true when the word is marked stressed, or its prominence is within `STRESS_MARGIN` of the most prominent word;
-of a stressed phrase one word is enough. A word that was not spoken is contradicted when it is quoted.
+Stress: true when the word is marked stressed, or its acoustic prominence is within `STRESS_MARGIN` of the highest (a
+detector's own marks stand: its scores are log-odds); of a stressed phrase one word is enough. A word that was not spoken is contradicted when it is quoted.
 Quotes: the words must stand in the transcript in that order. Words are compared without case, punctuation and
 diacritics; one letter may differ in words of five letters and more (recognisers and models misspell), and one word in
 five may be missing, added or wrong (models shorten). Parts on both sides of an ellipsis must follow each other.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from emotionthinker.prosody.stress_detector import METHOD as DETECTOR
 from emotionthinker.reasoning.read_claim import ReadClaim
 from emotionthinker.records import Prosody, Verdict
 
@@ -86,8 +87,10 @@ def _share(confidence: float | None) -> str:
 
 
 def prominent(prosody: Prosody) -> list[str]:
-    """Words that count as stressed: marked, or within `STRESS_MARGIN` of the highest prominence."""
+    """Words that count as stressed: marked, or within `STRESS_MARGIN` of the highest acoustic prominence."""
     words = prosody.stress.words
+    if prosody.stress.method == DETECTOR:
+        return [word.text for word in words if word.stressed]
     scores = [word.score for word in words if word.score is not None]
     floor = max(scores) - STRESS_MARGIN if scores else float("inf")
     return [word.text for word in words if word.stressed or (word.score is not None and word.score >= floor)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from emotionthinker.prosody.words import primary
 from emotionthinker.reasoning import phrases
 from emotionthinker.reasoning.affect import Affect, affects
 from emotionthinker.reasoning.checking import tokenise
@@ -75,7 +76,7 @@ def scene_of(utterance: Utterance, prosody: Prosody) -> Scene:
         poss=poss,
         quote=quote,
         whole=whole,
-        german=(utterance.language or "en").lower().startswith("de"),
+        german=primary(utterance.language) == "de",
         kind=sentence_kind(prosody.transcript.text),
         style=intonation.style,
         shape=intonation.shape if sure else None,
