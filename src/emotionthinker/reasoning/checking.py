@@ -3,7 +3,8 @@
 Levels and style: true when the claimed word is the measured one or its neighbour within the calibration's tolerance.
 Shape: the measured shape; "rising at the end" is also true of a fall and rise.
 Stress: true when the word is marked stressed, or its acoustic prominence is within `STRESS_MARGIN` of the highest (a
-detector's own marks stand: its scores are log-odds); of a stressed phrase one word is enough. A word that was not spoken is contradicted when it is quoted.
+detector's own marks stand: its scores are log-odds); of a stressed phrase one word is enough. A word that was not
+spoken is contradicted when it is quoted.
 Quotes: the words must stand in the transcript in that order. Words are compared without case, punctuation and
 diacritics; one letter may differ in words of five letters and more (recognisers and models misspell), and one word in
 five may be missing, added or wrong (models shorten). Parts on both sides of an ellipsis must follow each other.
