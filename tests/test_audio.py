@@ -66,6 +66,15 @@ def test_channels_that_cancel_are_no_silence(tmp_path: Path) -> None:
     np.testing.assert_allclose(audio.load(f"{path}#channel=1")[0], wave, atol=1e-6)
 
 
+def test_a_channel_with_next_to_nothing_costs_no_level_but_parts_stay_comparable(tmp_path: Path) -> None:
+    wave, hiss = tone(0.4, 16000), 3e-5 * np.random.default_rng(0).normal(size=6400)
+    np.testing.assert_allclose(audio.check(np.stack([wave, hiss], axis=1)), wave, atol=2e-4)
+    late = np.where(np.arange(6400) < 3200, 0.0, tone(0.4, 16000, 300.0))
+    soundfile.write(tmp_path / "talk.wav", np.stack([wave, late], axis=1), 16000, subtype="FLOAT")
+    alone, _ = audio.load(f"{tmp_path}/talk.wav#t=0,0.2")
+    np.testing.assert_allclose(alone, audio.load(tmp_path / "talk.wav")[0][:3200], atol=1e-6)
+
+
 def test_independent_channels_do_not_cancel() -> None:
     noise = 0.1 * np.random.default_rng(0).normal(size=(16000, 8))
     np.testing.assert_allclose(audio.check(noise), noise.mean(1), atol=1e-6)

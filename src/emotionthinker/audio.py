@@ -51,7 +51,7 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
         with soundfile.SoundFile(place) as file:
             rate = int(file.samplerate)
             target = rate if native else SAMPLE_RATE
-            mixed = Downmix(name)
+            mixed = Downmix(name, part=part is not None and not part.whole)
             return mixed.finish(_resample(_blocks(file, mixed, part, max_seconds), rate, name, target)), target
     except (soundfile.SoundFileError, TypeError, OSError) as error:
         raise AudioError(
@@ -198,24 +198,31 @@ def _converted(blocks: Iterator[Samples], rate: int, target: int) -> Samples:
     first, held, total = None, 0, 0
     for block in blocks:
         total += len(block)
-        sound = np.flatnonzero(block)
+        sound = np.flatnonzero(block) if len(block) and not (block[0] and block[-1]) else np.arange(len(block))
         if not len(sound):
             held += len(block)
             continue
         if first is None:
             first = (held + int(sound[0])) // period * period
             held -= first
-        parts.append(stream.resample_chunk(np.zeros(max(0, held), np.float32)))
+        parts += [stream.resample_chunk(zeros) for zeros in _silence(held)]
         end = int(sound[-1]) + 1
         parts.append(stream.resample_chunk(block[max(0, -held) : end]))
         held = len(block) - end
     fed = total - held - (first or 0) if parts else 0
     parts.append(stream.resample_chunk(np.zeros(-fed % period, np.float32), last=True))
-    samples = np.zeros(-(-total * target // rate), np.float32)
-    start = (first or 0) * target // rate
+    start, length = (first or 0) * target // rate, -(-total * target // rate)
     converted = np.concatenate(parts)[: -(-fed * target // rate)]
+    if len(converted) == length:
+        return converted
+    samples = np.zeros(length, np.float32)
     samples[start : start + len(converted)] = converted
     return samples
+
+
+def _silence(frames: int) -> Iterator[Samples]:
+    for first in range(0, frames, _BLOCK_FRAMES):
+        yield np.zeros(min(_BLOCK_FRAMES, frames - first), np.float32)
 
 
 def _to_float(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

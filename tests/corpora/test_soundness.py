@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from emotionthinker import audio
 from emotionthinker.corpora import soundness
+from emotionthinker.errors import AudioError
 
 
 def test_the_same_sound_in_another_container(speech: Callable[..., np.ndarray], tmp_path: Path) -> None:
@@ -82,3 +84,15 @@ def test_runs_at_full_scale_are_counted_as_counted_one_by_one(signs: np.ndarray)
 def test_level_of_the_loudest_frame(seconds: float, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.wav", np.full(round(16000 * seconds), 0.1), 16000, subtype="FLOAT")
     assert soundness.examine(str(tmp_path / "x.wav"))["loudest_dbfs"] == pytest.approx(-20, abs=0.01)
+
+
+def test_sound_that_audio_refuses_is_refused_here(speech: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    wave = speech(1.0)
+    soundfile.write(tmp_path / "anti.wav", np.stack([wave, -0.9 * wave], 1), 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "loud.wav", 32768 * wave, 16000, subtype="FLOAT")
+    for name, reason in (("anti.wav", "cancelled"), ("loud.wav", "out_of_range")):
+        row = soundness.examine(str(tmp_path / name))
+        assert row["reason"] == reason
+        with pytest.raises(AudioError):
+            audio.load(tmp_path / name)
+    assert "reason" not in soundness.examine(f"{tmp_path}/anti.wav#channel=2")

@@ -62,6 +62,18 @@ def test_nor_does_silence_of_any_length(speech: Speech, clip: dict[str, Any], be
     assert padded.model_copy(update={"duration_s": plain.duration_s}) == plain
 
 
+@pytest.mark.parametrize("before", [80, 16100])
+def test_times_of_words_count_from_the_beginning_of_the_clip(spoken: Any, before: int) -> None:
+    samples, _ = audio.load(spoken("neutral"))
+    text = "They are coming home tomorrow evening."
+    first = measure(samples, RATE, text=text).stress.words
+    later = measure(np.pad(samples, (before, 0)), RATE, text=text).stress.words
+    assert [w.text for w in later] == [w.text for w in first]
+    for one, two in zip(first, later, strict=True):
+        assert two.start_s == pytest.approx(one.start_s + before / RATE, abs=0.0011)
+        assert two.score == one.score
+
+
 @given(clip=clips, rate=st.sampled_from([8000, 11025, 22050, 44100, 48000]))
 @settings(max_examples=15)
 def test_nor_does_a_second_of_silence_in_sound_of_another_rate(speech: Speech, clip: dict[str, Any], rate: int) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -91,11 +90,15 @@ def test_spread_words_are_named_as_such() -> None:
 
 
 @given(st.lists(st.floats(-3, 3), max_size=60))
-def test_at_most_three_of_twenty_words_and_only_over_the_threshold(scores: list[float]) -> None:
+def test_the_highest_scores_are_chosen_and_only_over_the_threshold(scores: list[float]) -> None:
     chosen = stress.choose(scores, ["word"] * len(scores))
-    over = sum(score >= stress.THRESHOLD for score in scores)
-    assert len(chosen) == min(over, 3 * math.ceil(len(scores) / 20))
     assert all(scores[i] >= stress.THRESHOLD for i in chosen)
+    assert all(scores[i] <= min(scores[k] for k in chosen) for i in range(len(scores)) if chosen and i not in chosen)
+
+
+@pytest.mark.parametrize(("words", "stressed"), [(3, 3), (20, 3), (21, 6), (40, 6), (41, 9)])
+def test_long_clips_have_three_in_every_twenty(words: int, stressed: int) -> None:
+    assert len(stress.choose([2.0] * words, ["word"] * words)) == stressed
 
 
 def test_emphasis_put_on_a_spoken_word_is_heard(spoken: Any) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker import audio, runs
+from emotionthinker.downmix import Downmix
 from emotionthinker.errors import AudioError
 
 _POINTER = b"version https://git-lfs.github.com/spec"
@@ -53,7 +54,7 @@ def _sha256(place: str | io.BytesIO) -> str:
 def _measure(source: str, place: str | io.BytesIO, part: audio.Fragment) -> dict[str, Any]:
     import soundfile
 
-    digest = hashlib.sha256()
+    digest, mixed = hashlib.sha256(), Downmix(source, part=not part.whole)
     count = clipped = 0
     loudest = 0.0
     try:
@@ -65,11 +66,12 @@ def _measure(source: str, place: str | io.BytesIO, part: audio.Fragment) -> dict
                 digest.update(np.ascontiguousarray(block).tobytes())
                 count += len(block)
                 clipped += _at_full_scale(block)
-                loudest = max(loudest, _loudest(block.mean(axis=1), max(1, round(rate * _FRAME_S))))
+                loudest = max(loudest, _loudest(mixed.add(block), max(1, round(rate * _FRAME_S))))
     except (soundfile.SoundFileError, TypeError) as error:
         raise AudioError("undecodable", f"{source}: cannot be decoded as sound ({error})") from error
     if not count:
         raise AudioError("empty", f"{source}: holds no samples")
+    mixed.check()
     digest.update(f"{rate}:{channels}".encode())
     return {
         "seconds": round(count / rate, 4),

@@ -31,6 +31,10 @@ UNUSABLE = (
 )
 """Verdicts that keep a clip out of the clean manifest; the others are told, and do not."""
 VERDICTS = (*UNUSABLE, "clipped", "no_transcript", "wrong_length")
+_MENDED_BY = {
+    "cancelled": "name one channel (`#channel=1` behind the path): mixed they are silent",
+    "out_of_range": "divide the samples by their full scale (32768 for 16 bits) and write them again",
+}
 _SLACK_S = 2.0
 """A clip may be this much longer than twice what its corpus says."""
 
@@ -106,6 +110,8 @@ def verdicts(
 def _broken(path: str, row: dict[str, Any]) -> Verdict:
     if row["reason"] == "empty":
         return Verdict("empty", row["message"], "fetch the file again, or delete the row")
+    if row["reason"] in _MENDED_BY:
+        return Verdict("broken", row["message"], _MENDED_BY[row["reason"]])
     if row["reason"] == "lfs_pointer":
         return Verdict("broken", row["message"], row["message"])
     if row["reason"] == "undecodable" and Path(path).suffix.lower() in base.VIDEO_FILES:

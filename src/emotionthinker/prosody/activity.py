@@ -37,21 +37,19 @@ _CORE_QUIET = 20
 _CORE_MARGIN_S = 0.05
 
 
-def prepared(samples: npt.NDArray[np.float32], sample_rate: int) -> npt.NDArray[np.float32]:
-    """Mono samples [n] without constant offset (DC), begun so that the 10 ms frames lie on the sound as they always do.
+def prepared(samples: npt.NDArray[np.float32], sample_rate: int) -> tuple[npt.NDArray[np.float32], float]:
+    """(samples without constant offset (DC), begun so that the 10 ms frames lie on the sound as they always do, seconds
+    left out for it) of mono samples [n].
 
-    Digital silence at either end has no offset. Up to 10 ms of it is left out at the beginning, less than the frames
-    resolve, so that silence of any length before the sound changes no frame of it.
+    Digital silence has no offset, at either end or inside. Up to 10 ms of it is left out at the beginning, so that
+    silence of any length before the sound changes no frame of it.
     """
-    sound = np.flatnonzero(samples)
-    if not len(sound):
-        return samples
-    first, end = int(sound[0]), int(sound[-1]) + 1
-    start = round(first % (FRAME_S * sample_rate))
-    out = samples[start:].copy()
-    part = out[first - start : end - start]
-    part -= np.float32(part.mean(dtype=np.float64))
-    return out
+    sound = samples != 0
+    if not sound.any():
+        return samples, 0.0
+    skipped = round(int(sound.argmax()) % (FRAME_S * sample_rate))
+    offset = np.float32(samples.mean(dtype=np.float64, where=sound))
+    return np.subtract(samples, offset, out=np.zeros_like(samples), where=sound)[skipped:], skipped / sample_rate
 
 
 def frame_power(samples: npt.NDArray[np.float32], sample_rate: int, sections: Floats | None = None) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import GENDERS, Prosody, Rate, Stress, Transcript, Utterance
 
 Samples = npt.NDArray[np.float32]
+Worded = TypeVar("Worded", Stress, Transcript)
 
 
 def annotate(
@@ -100,7 +102,7 @@ def measure(
     """All measurements of mono samples [n] in physical units; levels are left to a calibration."""
     stress_detector.check(stress)
     duration_s = round(len(samples) / sample_rate, 4)
-    samples = activity.prepared(samples, sample_rate)
+    samples, skipped_s = activity.prepared(samples, sample_rate)
     speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
     ear = None
@@ -123,11 +125,18 @@ def measure(
         pitch=pitch.measure(track, speech),
         energy=energy.measure(samples, sample_rate, speech, pitch.at_frames(track, len(speech)) > 0),
         rate=pace,
-        stress=_stress(samples, sample_rate, spans, track, language, said, pace, stress, ear),
+        stress=_later(_stress(samples, sample_rate, spans, track, language, said, pace, stress, ear), skipped_s),
         intonation=intonation.measure(track, speech, activity.frame_levels(samples, sample_rate)),
         speaker=speaker.measure(samples, sample_rate, track, speech, gender),
-        transcript=said,
+        transcript=_later(said, skipped_s),
     )
+
+
+def _later(spoken: Worded, seconds: float) -> Worded:
+    """The words with their times counted from the beginning of the clip."""
+    times = [{"start_s": round(w.start_s + seconds, 3), "end_s": round(w.end_s + seconds, 3)} for w in spoken.words]
+    moved = [word.model_copy(update=time) for word, time in zip(spoken.words, times, strict=True)]
+    return spoken.model_copy(update={"words": moved})
 
 
 def _stress(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from emotionthinker.prosody import fast, swift
 from emotionthinker.prosody.activity import FRAME_S, Mask
-from emotionthinker.prosody.f0 import CEILING_HZ, FLOOR_HZ, Floats, PitchTrack, Samples, semitones
+from emotionthinker.prosody.f0 import CEILING_HZ, FLOOR_HZ, HOP_S, Floats, PitchTrack, Samples, semitones
 from emotionthinker.prosody.octaves import repair_octaves
 from emotionthinker.records import Pitch
 
@@ -61,14 +61,13 @@ def at_frames(track: PitchTrack, frames: int) -> Floats:
     if not len(track.times_s):
         return np.zeros(frames)
     centres = (np.arange(frames) + 0.5) * FRAME_S
-    after = np.clip(np.searchsorted(track.times_s, centres), 1, max(1, len(track.times_s) - 1))
-    if len(track.times_s) == 1:
-        return np.full(frames, track.f0_hz[0])
-    before = after - 1
+    after = np.clip(np.searchsorted(track.times_s, centres), min(1, len(track.times_s) - 1), len(track.times_s) - 1)
+    before = np.maximum(after - 1, 0)
     # Ties go to the earlier frame whatever the rounding, so that a shift of the sound changes nothing.
     late = centres - track.times_s[before] > track.times_s[after] - centres + 1e-9
     nearest = np.where(late, after, before)
-    reach = (track.times_s[1] - track.times_s[0]) / 2 + 1e-9
+    hop_s = track.times_s[1] - track.times_s[0] if len(track.times_s) > 1 else HOP_S
+    reach = hop_s / 2 + 1e-9
     return np.asarray(np.where(np.abs(centres - track.times_s[nearest]) <= reach, track.f0_hz[nearest], 0.0))
 
 
