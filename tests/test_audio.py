@@ -321,7 +321,17 @@ def test_parts_that_are_not_there(tmp_path: Path) -> None:
     for part, expected in (("t=5,6", "empty"), ("t=0.5,0.2", "empty"), ("t=0,1&channel=3", "wrong_shape")):
         assert kind(audio.load, f"{tmp_path}/talk.wav#{part}") == expected
     assert kind(audio.load, f"{tmp_path}/gone.wav#t=0,1") == "missing"
-    assert kind(audio.load, f"{tmp_path}/talk.wav#t=a,b") == "missing"
+    for part in ("t=a,b", "channel=0", "channel=one", "t=1,0:x"):
+        with pytest.raises(AudioError, match=r"is no part of a recording; expected t=START,END") as caught:
+            audio.load(f"{tmp_path}/talk.wav#{part}")
+        assert caught.value.kind == "wrong_part"
+    with pytest.raises(AudioError, match=r"begins at 5 s; the recording has 1\.00 s"):
+        audio.load(f"{tmp_path}/talk.wav#t=5,9")
+
+
+def test_times_of_a_part_in_minutes(tmp_path: Path) -> None:
+    assert audio.fragment("talk.wav#t=1:04.25,0:01:05")[1:3] == (64.25, 65.0)
+    assert audio.fragment("talk.wav#t=.5,1.")[1:3] == (0.5, 1.0)
 
 
 def test_only_the_part_has_to_be_short_enough(tmp_path: Path) -> None:

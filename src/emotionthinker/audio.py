@@ -29,7 +29,8 @@ SAMPLE_RATE = 16_000
 MAX_SECONDS = 3600.0
 _BLOCK_FRAMES = 1 << 18
 _MAX_CHANNELS = 64
-_FRAGMENT = re.compile(r"(.+)#(?=t=|channel=)(?:t=(\d*\.?\d*)(?:,(\d+\.?\d*))?)?(?:&?channel=([1-9]\d*))?")
+_TIME = r"(?:\d+:){0,2}\d+\.?\d*|\.\d+"
+_FRAGMENT = re.compile(rf"(.+)#(?=t=|channel=)(?:t=({_TIME})?(?:,({_TIME}))?)?(?:&?channel=([1-9]\d*))?")
 _UNKNOWN_FRAMES = 1 << 62
 """libsndfile reports about 2^63 frames for a file whose header was written before its end was known."""
 
@@ -41,7 +42,8 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
     longer than `max_seconds` is refused before it is held in memory. A path may name a part of a recording as a media
     fragment (W3C), and one channel, counted from 1: `talk.opus#t=1.5,4.25&channel=2`; `FILE.parquet#ROW` names sound
     inside a Parquet file (`embedded`). Mono is the mean of the channels that sound. Raises `AudioError` of kind
-    missing, undecodable, empty, not_finite, out_of_range, cancelled, too_long or (no such channel) wrong_shape.
+    missing, wrong_part, undecodable, empty, not_finite, out_of_range, cancelled, too_long or (no such channel)
+    wrong_shape.
     """
     import soundfile
 
@@ -62,13 +64,20 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
 
 
 def place_of(source: str | os.PathLike[str]) -> tuple[str | io.BytesIO, Fragment]:
-    """What to open for a path, and the part of it that is meant. Raises `AudioError` of kind missing."""
+    """What to open for a path, and the part of it that is meant. Raises `AudioError` of kind missing or wrong_part."""
     name = os.fspath(source)
     part = fragment(name)
     if os.path.exists(part.path):
         return part.path, part
     if embedded.is_reference(name):
         return io.BytesIO(embedded.read(name)[0]), Fragment(name)
+    path, mark, given = name.rpartition("#")
+    if mark and part.whole and os.path.exists(path):
+        raise AudioError(
+            "wrong_part",
+            f"{name}: {given!r} is no part of a recording; expected t=START,END in seconds or [h:]mm:ss and channel=N, "
+            "counted from 1 (`#t=1.5,4.25&channel=2`)",
+        )
     raise AudioError("missing", f"{name}: no such file; check the path")
 
 
@@ -92,7 +101,15 @@ def fragment(source: str | os.PathLike[str]) -> Fragment:
     if match is None:
         return Fragment(name)
     path, start, end, channel = match.groups()
-    return Fragment(path, float(start or 0), float(end) if end else None, int(channel) if channel else None)
+    return Fragment(path, _seconds(start or "0"), _seconds(end) if end else None, int(channel) if channel else None)
+
+
+def _seconds(time: str) -> float:
+    """Seconds of a time as W3C's normal play time has it: `4.25`, `1:04.25`, `0:01:04.25`."""
+    seconds = 0.0
+    for field in time.split(":"):
+        seconds = 60 * seconds + float(field)
+    return seconds
 
 
 def file_of(source: str | os.PathLike[str]) -> str:
@@ -149,6 +166,11 @@ def frames(
     start, end = round(part.start_s * rate), _UNKNOWN_FRAMES if part.end_s is None else round(part.end_s * rate)
     if part.channel is not None and part.channel > file.channels:
         raise AudioError("wrong_shape", f"{name}: no channel {part.channel}; there are {file.channels}, counted from 1")
+    if end <= start and part.end_s is not None:
+        raise AudioError("empty", f"{name}: the part ends at {part.end_s:g} s, before it begins")
+    if file.frames < _UNKNOWN_FRAMES and start >= file.frames > 0:
+        length = file.frames / rate
+        raise AudioError("empty", f"{name}: the part begins at {part.start_s:g} s; the recording has {length:.2f} s")
     if file.frames < _UNKNOWN_FRAMES:
         _check_length(min(int(file.frames), end) - start, rate, max_seconds, name)
     if start:

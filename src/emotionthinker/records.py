@@ -92,8 +92,8 @@ class Rate(Record):
     near_boundary: bool | None = None
     group: str | None = None
     reason: str | None = None
-    """`silent`, `too_short`, `no_syllables`; or `implausible_text` beside the rate of the syllables, which were counted
-    since the text could not have been said in the time."""
+    """`silent`, `too_short`, `too_few_syllables`; or `implausible_text` beside the rate of the syllables, which were
+    counted since the text could not have been said in the time."""
 
 
 class Word(Record):

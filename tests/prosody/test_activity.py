@@ -192,7 +192,9 @@ def test_the_core_of_the_speech_leaves_noise_around_it_out(speech: Speech, noise
 @given(gain_db=st.floats(-40, 9), seed=st.integers(0, 5))
 @settings(max_examples=10, deadline=None)
 def test_the_core_is_unchanged_by_gain_and_silence(speech: Speech, gain_db: float, seed: int) -> None:
-    samples = speech(seconds=1.0, seed=seed)
+    samples = speech(seconds=1.0, seed=seed)[800:-1600]
     padded = np.pad(np.float32(10 ** (gain_db / 20)) * samples, (1600, 3200))
     mask = activity.core_mask(padded, RATE)
     assert np.count_nonzero(mask[10:-20] != activity.core_mask(samples, RATE)) <= 2
+    assert not mask[:10].any()
+    assert not mask[-20:].any()

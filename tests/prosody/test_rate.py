@@ -208,6 +208,15 @@ def test_without_text_syllables_are_counted(speech: Any) -> None:
     assert rate.measure(samples, 16000, speaking)[0].method == "nuclei+vad"
 
 
+@pytest.mark.parametrize("sound", ["noise", "tone"])
+def test_sound_without_syllables_has_no_rate(sound: str) -> None:
+    samples = 0.1 * np.random.default_rng(0).normal(size=32000)
+    if sound == "tone":
+        samples = 0.2 * np.sin(2 * np.pi * 440 * np.arange(32000) / 16000)
+    pace, spans = measured(samples.astype(np.float32), None)
+    assert (pace.articulation, pace.reason, spans) == (None, "too_few_syllables", [])
+
+
 @pytest.mark.parametrize(
     ("samples", "reason"),
     [

@@ -110,6 +110,8 @@ def verdicts(
 def _broken(path: str, row: dict[str, Any]) -> Verdict:
     if row["reason"] == "empty":
         return Verdict("empty", row["message"], "fetch the file again, or delete the row")
+    if row["reason"] in ("empty", "wrong_shape", "wrong_part") and "#" in path:
+        return Verdict("broken", row["message"], "mend the row: it names a part or channel that is not there")
     if row["reason"] in _MENDED_BY:
         return Verdict("broken", row["message"], _MENDED_BY[row["reason"]])
     if row["reason"] == "lfs_pointer":

@@ -124,7 +124,8 @@ def core_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     loud = _loud_level(levels[sound > 0])
     quiet = float(np.percentile(levels[sound > 0], _CORE_QUIET))
     near = (levels > max(loud - _CORE_DEPTH_DB, quiet + _CORE_SHARE * (loud - quiet))) & (sound > 0)
-    return np.convolve(near, np.ones(2 * round(_CORE_MARGIN_S / FRAME_S) + 1), "same") > 0.5
+    around = np.convolve(near, np.ones(2 * round(_CORE_MARGIN_S / FRAME_S) + 1), "same") > 0.5
+    return around & (sound > 0)  # a clip cut close has no more of it than one with silence around
 
 
 def trim(samples: npt.NDArray[np.float32], sample_rate: int, margin_s: float = 0.2) -> npt.NDArray[np.float32]:

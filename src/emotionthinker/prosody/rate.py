@@ -27,6 +27,8 @@ Samples = npt.NDArray[np.float32]
 ALIGNMENT, DICTIONARY, LETTERS, NUCLEI = "alignment", "dictionary+vad", "letters+vad", "nuclei+vad"
 PHONES_A_NUCLEUS = 2.45
 """Phones for each detected nucleus: aligned phones over nuclei of 150 English clips (7 syllables each, off by 1.1)."""
+MIN_NUCLEI = 2
+"""A tone or steady noise has one as well."""
 MIN_SPEECH_S = 0.15
 MIN_PAUSE_S = 0.3
 MAX_ALIGNED_S = 90.0
@@ -72,8 +74,8 @@ def measure(
     """Articulation rate (pauses out) and speaking rate (pauses in), phones a second, and the spans of the words.
 
     `speech` is the 10 ms mask of `activity.speech_mask`. Without text there are no spans. Without enough speech all is
-    None and `reason` says silent, too_short or no_syllables. A text with more phones than could be said is not used
-    unless it can be aligned: syllables are counted instead, with reason implausible_text.
+    None and `reason` says silent, too_short or too_few_syllables. A text with more phones than could be said is not
+    used unless it can be aligned: syllables are counted instead, with reason implausible_text.
     """
     speech_s = float(_without_short_gaps(speech).sum()) * FRAME_S
     if speech_s < MIN_SPEECH_S:
@@ -89,8 +91,8 @@ def measure(
         rate = _over_speech(sum(counts), speech, core, DICTIONARY if english else LETTERS)
         return rate, spread(said, counts, speech)
     nuclei = syllable_nuclei(samples, sample_rate, speech)
-    if not len(nuclei):
-        return Rate(reason="no_syllables"), []
+    if len(nuclei) < MIN_NUCLEI:
+        return Rate(reason="too_few_syllables"), []
     rate = _over_speech(round(len(nuclei) * PHONES_A_NUCLEUS), speech, core, NUCLEI)
     if implausible:
         return rate.model_copy(update={"reason": "implausible_text"}), []
@@ -194,13 +196,15 @@ def align(samples: Samples, sample_rate: int, said: list[SpokenWord], speech: Ma
     first, end, peak = sounding(samples)
     if not peak:
         return None
-    sound, start_s = samples[first:end], first / sample_rate
+    sound, start_s, end_s = samples[first:end], first / sample_rate, end / sample_rate
     best: Alignment | None = None
     for wide, noise in _ATTEMPTS:
         decoder = _decoder(os.getpid(), wide)
         names = [_known_to(decoder, spoken) for word in said for spoken in word.spoken]
         timed = _pass(decoder, names, _pcm(sound, sample_rate, noise))
-        found = _gather(said, [(a + start_s, b + start_s, n) for a, b, n in timed]) if timed else None
+        # the aligner hears silence around the sound, in which no word may begin or end
+        held = [(max(start_s, a + start_s), min(end_s, b + start_s), n) for a, b, n in timed or ()]
+        found = _gather(said, held) if held and all(a < b for a, b, _ in held) else None
         if found and _believable(found, speech) and (best is None or found.phone_s > best.phone_s):
             best = found
         if best and best.phone_s >= _WHOLE * speech_s:
@@ -262,7 +266,7 @@ def _gather(said: list[SpokenWord], timed: list[tuple[float, float, int]]) -> Al
     for word in said:
         parts = timed[place : place + len(word.spoken)]
         place += len(word.spoken)
-        start, end = max(0.0, parts[0][0]), parts[-1][1]
-        spans.append(WordSpan(word.text, round(start, 3), round(end, 3), sum(p[2] for p in parts), aligned=True))
+        start, end = round(parts[0][0], 3), round(parts[-1][1], 3)
+        spans.append(WordSpan(word.text, start, end, sum(p[2] for p in parts), aligned=True))
     phone_s = math.fsum(end - start for start, end, _ in timed)
     return Alignment(spans, sum(p[2] for p in timed), phone_s, timed[-1][1] - timed[0][0])
