@@ -10,7 +10,7 @@ import pytest
 from emotionthinker.corpora import parquet
 from emotionthinker.corpora.manifest import BadRow, size, utterances
 from emotionthinker.errors import RecordError
-from emotionthinker.records import Utterance
+from emotionthinker.records import Utterance, write_jsonl
 
 ROW = {
     "audio_path": "a/x.wav",
@@ -113,7 +113,6 @@ def test_a_folder_of_shards_is_read_in_order(tmp_path: Path) -> None:
         ("[1]", "not an object"),
         ('{"text": "no sound named"}', "no sound file named"),
         ('{"path": "x.wav", "gender": "robot"}', "robot"),
-        ('{"path": "x.wav", "language": "Elvish"}', "'Elvish'; expected a code of ISO 639"),
         ('{"path": "x.wav", "age": "old"}', "age"),
     ],
 )
@@ -133,6 +132,17 @@ def test_languages_become_codes_and_a_default_that_is_none_is_refused(tmp_path: 
     assert [item.language for item in utterances([manifest], "Italian")] == ["de", "en-US", "it"]
     with pytest.raises(RecordError, match="expected a code of ISO 639"):
         list(utterances([manifest], "Elvish"))
+
+
+def test_a_language_that_cannot_be_read_costs_no_clip_and_is_not_taken_for_the_default(tmp_path: Path) -> None:
+    told = ("Elvish", "und", "multilingual", "American English")
+    first = write(tmp_path / "m.jsonl", [{"path": f"{name}.wav", "language": name} for name in told])
+    found = list(utterances([first], "en"))
+    assert [item.language for item in found] == [None, None, None, "en-US"]
+    assert [item.extra.get("language") for item in found] == [*told[:3], None]
+    heard = [found[0].model_copy(update={"language": "de"}), *found[1:]]
+    write_jsonl(tmp_path / "results.jsonl", heard)
+    assert list(utterances([tmp_path / "results.jsonl"], "en")) == heard
 
 
 def test_a_repeated_id_is_a_bad_row(tmp_path: Path) -> None:

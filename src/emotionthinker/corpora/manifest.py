@@ -49,7 +49,10 @@ def utterances(sources: Sequence[str | Path], language: str | None = None) -> It
     come as `BadRow`. Raises `RecordError` for a source that does not exist or is of no known kind, and where
     `language` is none.
     """
-    language = _language(language, "language of the clips that name none")
+    try:
+        language = languages.checked(language)
+    except ValueError as error:
+        raise RecordError(f"language of the clips that name none: {error}") from error
     with contextlib.closing(ids.Seen()) as seen:
         for source in sources:
             for item in _rows(Path(source), language):
@@ -155,17 +158,18 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
         raise RecordError(f"{where}: no sound file named; expected one of the fields {', '.join(ALIASES['audio'])}")
     used = {name for names in ALIASES.values() for name in names}
     kept = {key: value for key, value in fields.items() if key not in used}
-    dataset = _text(kept.get("dataset"))
+    dataset, extra = _text(kept.get("dataset")), _extra(kept, where)
+    told = _language(kept.get("language") or extra.get("language"))
     emotion, original = labels.resolve(_text(named["emotion"]), _text(named["original_label"]), dataset)
     try:
         utterance = Utterance.model_validate(
             {
                 **{k: v for k, v in kept.items() if k not in {"gender", "language", "dataset", "prosody", "version"}},
-                "extra": _extra(kept, where),
+                "extra": extra,
                 "id": _text(named["id"]) or _named_by(str(named["audio"])),
                 "audio": str((folder / str(named["audio"])).resolve()),
                 "dataset": dataset,
-                "language": _language(kept.get("language"), where) or language,
+                "language": told or (None if "language" in extra else language),
                 "speaker": _text(named["speaker"]),
                 "text": _text(named["text"]),
                 "emotion": emotion,
@@ -181,7 +185,7 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
 def _extra(fields: dict[str, Any], where: str) -> dict[str, Any]:
     """Fields that an Utterance has no place for travel along; a corpus' own `version` is one of them.
 
-    Tables without objects hold `extra` as JSON text.
+    Tables without objects hold `extra` as JSON text. A `language` or `gender` that is not known to us stays there.
     """
     extra = fields.get("extra", {})
     with contextlib.suppress(ValueError):
@@ -193,6 +197,8 @@ def _extra(fields: dict[str, Any], where: str) -> dict[str, Any]:
         carried["gender"] = fields["gender"]
     if "version" in fields and not isinstance(fields["version"], int):
         carried["version"] = fields["version"]
+    if "language" in fields and not _language(fields["language"]):
+        carried["language"] = fields["language"]
     return carried
 
 
@@ -214,11 +220,12 @@ def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
     return next((fields[name] for name in names if name in fields), None)
 
 
-def _language(value: Any, where: str) -> str | None:
+def _language(value: Any) -> str | None:
+    """None for a word that names no language: it stays in `extra.language`, and the clip is no English one for it."""
     try:
         return languages.checked(_text(value))
-    except ValueError as error:
-        raise RecordError(f"{where}: {error}") from error
+    except ValueError:
+        return None
 
 
 def _is_empty(value: Any) -> bool:
