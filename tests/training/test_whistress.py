@@ -19,6 +19,7 @@ from emotionthinker.training.whistress import (
     StressCollator,
     WhistressRecipe,
     check_clips,
+    chosen,
     measure,
     read_clips,
     run,
@@ -46,6 +47,10 @@ def clips(tmp_path_factory: pytest.TempPathFactory, speech: Any) -> Path:
         soundfile.write(folder / f"{i}.wav", speech(seconds=0.8, f0=120.0 + 10 * i, seed=i), 16000)
         rows.append({"audio": f"{i}.wav", "transcription": SENTENCES[i % 4], "stressed": [1], "speaker": "x"})
     (folder / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for i in range(3):
+        soundfile.write(folder / f"test{i}.wav", speech(seconds=0.8, f0=125.0 + 10 * i, seed=20 + i), 16000)
+    rows = [{**row, "audio": f"test{i}.wav"} for i, row in enumerate(rows[:3])]
+    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder / "clips.jsonl"
 
 
@@ -54,7 +59,7 @@ def _recipe(clips: Path, backbone: str, **changes: Any) -> WhistressRecipe:
         "backbone": backbone,
         "layer": 1,
         "clips": str(clips),
-        "test": str(clips),
+        "test": str(clips.parent / "test.jsonl"),
         "validation": 0.2,
         "epochs": 6,
         "batch_size": 4,
@@ -80,7 +85,7 @@ def test_it_learns_keeps_the_best_epoch_and_leaves_a_detector(clips: Path, backb
     assert metrics["validation"] == next(row for row in history if row["f1"] == best)
     model = whistress.load(tmp_path / "model")
     assert (model.layer, model.backbone) == (1, backbone)
-    assert measure(model, read_clips(clips)) == metrics["test"]
+    assert measure(model, read_clips(clips.parent / "test.jsonl")) == metrics["test"]
     held = split(read_clips(clips), _recipe(clips, backbone))[1]
     assert measure(model, held)["f1"] == best
     assert best > 0.6  # the place alone tells it
@@ -88,7 +93,7 @@ def test_it_learns_keeps_the_best_epoch_and_leaves_a_detector(clips: Path, backb
     assert all(torch.equal(value, before[name]) for name, value in model.whisper.state_dict().items())
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["stage"] == "whistress-train"
-    assert manifest["counts"] == {"training": 10, "validation": 2, "test": 12, "steps": 12}
+    assert manifest["counts"] == {"training": 10, "validation": 2, "test": 3, "steps": 12}
     assert run(_recipe(clips, backbone), tmp_path) == metrics
 
 
@@ -205,6 +210,42 @@ def test_a_manifest_of_stress_17k_is_read_by_the_places_it_counts(backbone: str,
     run(recipe, tmp_path / "out")
     counts = json.loads((tmp_path / "out" / "manifest.json").read_text())["counts"]
     assert (counts["training"], counts["validation"]) == (1, 1)  # what is held out is not trained on
+
+
+def test_own_rows_count_words_at_blanks_alone() -> None:
+    clip = StressClip(audio=Path("a.wav"), transcription="a well-known state-of-the-art fresco", stressed=[3])
+    assert [clip.words[place] for place in clip.stressed] == ["fresco"]
+
+
+def test_no_clip_is_tested_that_is_trained_on(clips: Path, backbone: str, tmp_path: Path) -> None:
+    lines = clips.read_text().splitlines()
+    rows = [{**json.loads(line), "audio": str(clips.parent / f"{i}.wav")} for i, line in enumerate(lines)]
+    named = [{**row, "split": "test" if i < 3 else "train"} for i, row in enumerate(rows)]
+    for name, content in (("open", rows), ("split", named), ("train", named[3:])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in content))
+
+    def pair(one: str, two: str) -> WhistressRecipe:
+        return _recipe(tmp_path / f"{one}.jsonl", backbone, test=str(tmp_path / f"{two}.jsonl"))
+
+    training, tests = chosen(pair("split", "split"))
+    assert (len(training), [clip.split for clip in tests]) == (9, ["test"] * 3)
+    with pytest.raises(RecipeError, match="3 of 3 test clips are trained on too"):
+        chosen(pair("open", "split"))
+    with pytest.raises(RecipeError, match="12 of 12"):
+        chosen(pair("open", "open"))
+    with pytest.raises(RecordError, match="no clip of a held-out split"):
+        chosen(pair("split", "train"))
+
+
+def test_only_the_main_process_writes_the_failures(
+    clips: Path, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = whistress.WhiStress(*whistress.load_backbone(backbone), layer=1)
+    monkeypatch.setenv("RANK", "1")
+    gone = StressClip(audio=tmp_path / "gone.wav", transcription="no", stressed=[0])
+    with pytest.raises(RecordError, match="1 of 1"):
+        check_clips([gone], model, tmp_path)
+    assert not (tmp_path / "failures.jsonl").exists()
 
 
 def test_clips_that_cannot_be_used_are_all_named_before_the_first_step(

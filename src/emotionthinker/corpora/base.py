@@ -177,7 +177,11 @@ def table(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def words_of(text: str) -> list[re.Match[str]]:
-    """Words of `text` as `extra.stressed_places` counts them, from 0: split at blanks and hyphens."""
+    """Words of `text` as `extra.stressed_places` counts them, from 0: split at blanks and hyphens.
+
+    The rule is that of Stress-17K: of hyphens in a row every second one parts, so `state-of-the-art` is `state`,
+    `of-the`, `art`.
+    """
     return list(re.finditer(r"\S+", re.sub(r"\b(\w+)-(\w+)\b", r"\1 \2", text)))
 
 

@@ -45,7 +45,7 @@ class WhistressRecipe(Recipe):
     clips: Path
     """JSONL of `StressClip`s."""
     test: Path | None = None
-    """JSONL of clips the finished detector is measured on."""
+    """JSONL of clips the finished detector is measured on: of rows that name a split, those that are held out."""
     validation: float = Field(0.1, gt=0, lt=1)
     """Share of the clips that chooses the epoch."""
     epochs: int = Field(20, gt=0)
@@ -76,19 +76,20 @@ class StressClip(BaseModel):
     """Places of the stressed words in `words`, from 0."""
     split: str | None = None
     """Held-out clips (`test`, `validation`) are not trained on."""
-
-    @property
-    def words(self) -> list[str]:
-        """What blanks and hyphens part, as the corpora count places."""
-        return [word[0] for word in words_of(self.transcription)]
+    words: list[str]
+    """What `stressed` counts: what blanks part; in an Utterance the words of `corpora.base.words_of`."""
 
     @model_validator(mode="before")
     @classmethod
-    def _from_utterance(cls, row: Any) -> Any:
-        extra = row.get("extra") if isinstance(row, dict) else None
-        if not isinstance(extra, dict) or "stressed_places" not in extra:
+    def _with_words(cls, row: Any) -> Any:
+        if not isinstance(row, dict):
             return row
-        return {**row, "transcription": row.get("text"), "stressed": extra["stressed_places"]}
+        extra = row.get("extra")
+        if not isinstance(extra, dict) or "stressed_places" not in extra:
+            return {**row, "words": str(row.get("transcription", "")).split()}
+        text = row.get("text")
+        words = [word[0] for word in words_of(str(text or ""))]
+        return {**row, "transcription": text, "stressed": extra["stressed_places"], "words": words}
 
 
 def read_clips(path: Path) -> list[StressClip]:
@@ -130,7 +131,8 @@ def check_clips(clips: Sequence[StressClip], model: WhiStress, out: Path) -> Non
             read.labelled(clip)
         except (AudioError, RecordError) as error:
             bad.append(failure(clip.audio.stem, str(clip.audio), kind_of(error), str(error)))
-    write_lines(out / FAILURES, bad)
+    if is_main_process():
+        write_lines(out / FAILURES, bad)
     if bad:
         shown = "\n".join(row["message"] for row in bad[:5])
         raise RecordError(
@@ -224,6 +226,26 @@ def validations(out: Path) -> list[dict[str, Any]]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
+def chosen(recipe: WhistressRecipe) -> tuple[list[StressClip], list[StressClip]]:
+    """Clips to train on and clips to test on, so that one manifest with splits may be named for both.
+
+    Raises `RecordError` where none is left to test on, `RecipeError` for a sound that is in both.
+    """
+    clips = [clip for clip in read_clips(recipe.clips) if not is_held_out(clip.split)]
+    if recipe.test is None:
+        return clips, []
+    tests = [clip for clip in read_clips(recipe.test) if clip.split is None or is_held_out(clip.split)]
+    if not tests:
+        raise RecordError(f"test {recipe.test} holds no clip of a held-out split (`test`, ...) or of none")
+    known = {clip.audio.resolve() for clip in clips}
+    if both := [clip.audio for clip in tests if clip.audio.resolve() in known]:
+        raise RecipeError(
+            f"{len(both)} of {len(tests)} test clips are trained on too, the first is {both[0]}; expected other sound: "
+            "give their rows a held-out `split`, or take them out of one of the files"
+        )
+    return clips, tests
+
+
 def split(clips: Sequence[StressClip], recipe: WhistressRecipe) -> tuple[list[StressClip], list[StressClip]]:
     """Training and validation clips, drawn by the seed. Raises `RecipeError` when either would be empty."""
     held = max(1, round(recipe.validation * len(clips)))
@@ -256,8 +278,7 @@ def run(recipe: WhistressRecipe, out: Path) -> dict[str, Any]:
         return dict(state.previous["metrics"])
     state.refuse_other()
     state.begin()
-    clips = [clip for clip in read_clips(recipe.clips) if not is_held_out(clip.split)]
-    tests = read_clips(recipe.test) if recipe.test else []
+    clips, tests = chosen(recipe)
     training, held = split(clips, recipe)
     rows, steps = schedule(training, recipe)
     whisper, processor = whistress.load_backbone(recipe.backbone)
