@@ -202,12 +202,12 @@ def test_sources_that_cannot_be_read(name: str, tmp_path: Path) -> None:
 
 
 def test_parts_of_one_recording_have_ids_of_their_own(tmp_path: Path) -> None:
-    parts = ["a/talk.opus#t=1.5,4.25", "a/talk.opus#t=1.5,4.75&channel=2", "a/shard.parquet#17", "a/talk.opus"]
+    parts = ["a/talk.opus#t=1.5,4.25", "a/talk.opus#t=1.5,4.75&channel=2", "a/shard.parquet#17", "a/take#1.2.wav"]
     (tmp_path / "m.jsonl").write_text("\n".join(json.dumps({"audio": part}) for part in parts))
     found = list(utterances([tmp_path / "m.jsonl"]))
     assert [item.id for item in found] == [
         "a/talk#t=1.5,4.25",
         "a/talk#t=1.5,4.75&channel=2",
         "a/shard#17",
-        "a/talk",
+        "a/take#1.2",
     ]

@@ -144,12 +144,6 @@ def _from_manifest(path: Path, language: str | None) -> Iterator[Utterance | Bad
             yield BadRow(where, error)
 
 
-def _named_by(sound: str) -> str:
-    """An id: the path without its ending, with the part of the recording or the row that is meant."""
-    path, mark, part = sound.partition("#")
-    return Path(path).with_suffix("").as_posix() + mark + part
-
-
 def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where: str) -> Utterance:
     """One manifest row as an `Utterance`; relative audio paths count from `folder`. Raises `RecordError`."""
     fields = {key: value for key, value in row.items() if not _is_empty(value)}
@@ -166,7 +160,7 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
             {
                 **{k: v for k, v in kept.items() if k not in {"gender", "language", "dataset", "prosody", "version"}},
                 "extra": extra,
-                "id": _text(named["id"]) or _named_by(str(named["audio"])),
+                "id": _text(named["id"]) or ids.named_by(str(named["audio"])),
                 "audio": str((folder / str(named["audio"])).resolve()),
                 "dataset": dataset,
                 "language": told or (None if "language" in extra else language),

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emotionthinker import audio, embedded
+from emotionthinker import embedded
+from emotionthinker.corpora import ids
 from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS, MANIFESTS, BadRow, rows
 from emotionthinker.corpora.places import Places
 from emotionthinker.errors import RecordError
@@ -103,9 +104,8 @@ def _published(row: dict[str, Any], places: Places, sheet: Path, where: str) -> 
             f"{where}: nothing to audit; expected one of {', '.join(n for f in FIELDS.values() for n in f)}"
         )
     written = str(named["audio"])
-    file = audio.file_of(written)
     clip = {
-        "id": str(named["id"] or Path(file).with_suffix("").as_posix() + written[len(file) :]),
+        "id": str(named["id"] or ids.named_by(written)),
         "audio_path": str(_sound(written, places, sheet, where).resolve()),
         "transcription": named["text"],
         "emotion": named["emotion"],
