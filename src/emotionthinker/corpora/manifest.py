@@ -152,7 +152,7 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
         raise RecordError(f"{where}: no sound file named; expected one of the fields {', '.join(ALIASES['audio'])}")
     used = {name for names in ALIASES.values() for name in names}
     kept = {key: value for key, value in fields.items() if key not in used}
-    dataset, extra = _text(kept.get("dataset")), _extra(kept, where)
+    dataset, extra = _text(kept.get("dataset")), _extra(kept)
     told = _language(kept.get("language") or extra.get("language"))
     emotion, original = labels.resolve(_text(named["emotion"]), _text(named["original_label"]), dataset)
     try:
@@ -176,17 +176,16 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
     return utterance.model_copy(update={"split": splits.assign(utterance)})
 
 
-def _extra(fields: dict[str, Any], where: str) -> dict[str, Any]:
+def _extra(fields: dict[str, Any]) -> dict[str, Any]:
     """Fields that an Utterance has no place for travel along; a corpus' own `version` is one of them.
 
-    Tables without objects hold `extra` as JSON text. A `language` or `gender` that is not known to us stays there.
+    Tables without objects hold `extra` as JSON text; other text of such a column stays as `extra.extra`. A `language`
+    or `gender` that is not known to us stays there.
     """
     extra = fields.get("extra", {})
     with contextlib.suppress(ValueError):
         extra = json.loads(extra) if isinstance(extra, str) else extra
-    if not isinstance(extra, dict):
-        raise RecordError(f"{where}: extra {extra!r}; expected an object; a column of another name is carried along")
-    carried = dict(extra)
+    carried = dict(extra) if isinstance(extra, dict) else {"extra": fields["extra"]}
     if _is_other(fields.get("gender")):
         carried["gender"] = fields["gender"]
     if "version" in fields and not isinstance(fields["version"], int):

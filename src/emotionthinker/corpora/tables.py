@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -35,7 +36,10 @@ def _jsonl(path: Path) -> Iterator[Row]:
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    """Numbers are those of a row's last line. In a TSV a line is a row: quotation marks of its texts open nothing."""
+    """Numbers are those of a row's last line; fields that a row leaves out at its end are None.
+
+    In a TSV a line is a row: quotation marks of its texts open nothing.
+    """
     tabs = path.suffix.lower() == ".tsv"
     with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
         rules: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
@@ -55,10 +59,10 @@ def _csv(path: Path) -> Iterator[Row]:
             values = [_unquoted(value) for value in values] if tabs else values
             if header is None:
                 header = values
-            elif len(values) == len(header):
-                yield reader.line_num, dict(zip(header, values, strict=True))
+            elif len(values) > len(header):
+                yield reader.line_num, RecordError(_surplus(path, reader.line_num, len(values), len(header)))
             elif values:
-                yield reader.line_num, RecordError(_misfit(path, reader.line_num, len(values), len(header)))
+                yield reader.line_num, dict(itertools.zip_longest(header, values))
 
 
 def _unquoted(value: str) -> str:
@@ -75,10 +79,9 @@ def _torn(path: Path, first: int, last: int, error: csv.Error) -> str:
     )
 
 
-def _misfit(path: Path, line: int, values: int, fields: int) -> str:
-    many = "more" if values > fields else "fewer"
+def _surplus(path: Path, line: int, values: int, fields: int) -> str:
     return (
-        f"{path}:{line}: {many} values ({values}) than the header has fields ({fields}); put a field that holds the "
+        f"{path}:{line}: more values ({values}) than the header has fields ({fields}); put a field that holds the "
         "delimiter into double quotes (CSV), or take it out (TSV)"
     )
 
