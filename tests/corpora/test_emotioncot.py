@@ -55,6 +55,16 @@ def test_a_name_that_fits_two_files_is_not_guessed(tree) -> None:
     assert tree.read("emotioncot")[1] == {"all.json:1": "missing_sound"}
 
 
+def test_other_json_below_the_root_holds_no_annotations(tree) -> None:
+    tree.text("all.json", json.dumps([ROW]))
+    tree.text("EARS/transcripts.json", json.dumps({"p001": "so"}))
+    tree.text("EARS/words.json", json.dumps(["so"]))
+    tree.text("torn.json", "{")
+    tree.sound("IEMOCAP/Ses01F_impro01_F000.wav")
+    found, failed = tree.read("emotioncot")
+    assert (len(found), failed) == (1, {"torn.json": "bad_row"})
+
+
 def test_hidden_files_are_no_annotations(tree) -> None:
     tree.text("all.json", json.dumps([ROW]))
     (tree.root / "._all.json").write_bytes(b"\0\5\x16\7\xff\xfe")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from emotionthinker.corpora.manifest import utterances
-from emotionthinker.corpora.tables import rows
+from emotionthinker.corpora.tables import NoListError, rows
 from emotionthinker.errors import RecordError
 
 
@@ -69,3 +69,13 @@ def test_bad_rows_reach_the_source(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text('path,text\na.wav,"Stop\n')
     (bad,) = utterances([tmp_path / "m.csv"])
     assert bad.id == "m.csv:2"
+
+
+def test_a_json_list_is_a_table(tmp_path: Path) -> None:
+    assert read(tmp_path / "m.json", '[{"text": "one"}, 3, {"text": "two"}]') == [
+        (1, "one"), (2, f"{tmp_path / 'm.json'}:2: not an object with fields"), (3, "two"),
+    ]  # fmt: skip
+    with pytest.raises(NoListError, match="expected"):
+        read(tmp_path / "m.json", '{"text": "one"}')
+    with pytest.raises(RecordError, match=r"named \.jsonl"):
+        read(tmp_path / "m.json", '{"text": "one"}\n{"text": "two"}')

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
-from emotionthinker.corpora import files, registry
+from emotionthinker.corpora import files, registry, tables
 from emotionthinker.corpora.base import Corpus, Item, bad, record
 from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS, misnamed
 from emotionthinker.corpora.places import Places
-from emotionthinker.corpora.tables import rows
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.errors import RecordError
 from emotionthinker.records import Trace
@@ -91,20 +89,18 @@ def _first(row: dict[str, Any], key: str) -> Any:
 
 
 def _rows(sheet: Path) -> Iterator[tuple[str, dict[str, Any] | RecordError]]:
-    """(place, row, or why it is none) of a JSON list, JSON lines or a Parquet table."""
+    """(place, row, or why it is none) of a JSON list, JSON lines or a Parquet table.
+
+    Other JSON below the root (EARS has some) holds no annotations.
+    """
     try:
-        for number, row in _listed(sheet) if sheet.suffix.lower() == ".json" else rows(sheet):
-            yield f"{sheet.name}:{number}", row
-    except (RecordError, ValueError) as error:
+        for number, row in tables.rows(sheet):
+            if isinstance(row, dict) or sheet.suffix.lower() != ".json":
+                yield f"{sheet.name}:{number}", row
+    except tables.NoListError:
+        return
+    except RecordError as error:
         yield sheet.name, RecordError(f"{sheet}: cannot be read: {error}")
-
-
-def _listed(sheet: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSON list; other JSON below the root (EARS has some) holds no annotations."""
-    found = json.loads(sheet.read_text(encoding="utf-8"))
-    for number, row in enumerate(found if isinstance(found, list) else [], 1):
-        if isinstance(row, dict):
-            yield number, row
 
 
 CORPUS = Corpus(

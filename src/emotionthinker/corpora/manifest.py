@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from emotionthinker import languages
 from emotionthinker.corpora import files, ids, labels, splits
-from emotionthinker.corpora.tables import rows as rows
+from emotionthinker.corpora.tables import rows
 from emotionthinker.errors import CorpusError, RecordError
 from emotionthinker.records import GENDERS, Utterance
 

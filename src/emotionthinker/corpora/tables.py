@@ -1,4 +1,4 @@
-"""Rows of a table file (JSONL, CSV, TSV, Parquet) as they stand; one that cannot be read comes as its error."""
+"""Rows of a table (JSONL, JSON list, CSV, TSV, Parquet) as they stand; one that cannot be read comes as its error."""
 
 from __future__ import annotations
 
@@ -13,13 +13,37 @@ from typing import Any
 from emotionthinker import embedded
 from emotionthinker.errors import RecordError
 
+
+class NoListError(RecordError):
+    """A JSON file that holds something else than a list."""
+
+
 Row = tuple[int, dict[str, Any] | RecordError]
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """(line or row number, its fields as they stand) of a manifest; a row that cannot be read is its error."""
-    return {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(path.suffix.lower(), _jsonl)(path)
+    """(line or row number, its fields as they stand) of a table; a row that cannot be read is its error.
+
+    Raises `RecordError` for a Parquet or `.json` file that cannot be read, `NoListError` for other JSON than a list.
+    """
+    kinds = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet, ".json": _json}
+    return kinds.get(path.suffix.lower(), _jsonl)(path)
+
+
+def _json(path: Path) -> Iterator[Row]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RecordError(f"{path}: not JSON: {error}; a file of JSON lines is named .jsonl") from error
+    if not isinstance(found, list):
+        raise NoListError(f"{path}: holds no list; expected [{{...}}, ...], one object a clip")
+    for number, row in enumerate(found, 1):
+        yield number, _object(row, path, number)
+
+
+def _object(row: Any, path: Path, number: int) -> dict[str, Any] | RecordError:
+    return row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
@@ -32,7 +56,7 @@ def _jsonl(path: Path) -> Iterator[Row]:
             except json.JSONDecodeError as error:
                 yield number, RecordError(f"{path}:{number}: not JSON: {error}")
                 continue
-            yield number, row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
+            yield number, _object(row, path, number)
 
 
 def _csv(path: Path) -> Iterator[Row]:
