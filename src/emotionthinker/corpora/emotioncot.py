@@ -57,7 +57,7 @@ def _item(row: dict[str, Any], where: str, places: Places) -> Item:
         f"emotioncot_{dataset or 'clip'}_{re.sub(r'[^A-Za-z0-9]+', '_', str(audio)).strip('_')[-120:]}",
         sound,
         str(label),
-        **{"split": row.get("split") or None, "gender": gender, **_told(dataset, Path("/", paths[0]), sound)},
+        **{"split": row.get("split") or None, "gender": gender, **_told(dataset, paths[0], sound, places.root)},
         text=_first(row, "text"),
         extra={
             "released": {name: row[name] for name in _CARRIED if row.get(name) not in (None, "", [])},
@@ -76,12 +76,16 @@ def _dataset(given: Any, *paths: PurePath) -> str | None:
     return next((registry.spelled(match[1]) for part in parts if (match := _RELEASE.match(part))), None)
 
 
-def _told(dataset: str | None, *paths: Path) -> dict[str, Any]:
-    """What the corpus knows of a clip by its path; the later path is the nearer one to the truth."""
+def _told(dataset: str | None, published: PurePath, sound: Path, root: Path) -> dict[str, Any]:
+    """What the corpus knows of a clip: by its names, and by sheets below the root; the later is nearer to the truth.
+
+    The published path is one of another machine: what lies there on this one says nothing of the clip.
+    """
     if dataset not in _DATASETS:
         return {}
-    told = registry.get(dataset).told
-    return {name: value for path in paths for name, value in told(path).items() if value is not None}
+    corpus = registry.get(dataset)
+    known = (corpus.told(Path("/", published)), corpus.told(sound), corpus.sheets(sound, root))
+    return {name: value for fields in known for name, value in fields.items() if value is not None}
 
 
 def _first(row: dict[str, Any], key: str) -> Any:
