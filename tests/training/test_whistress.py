@@ -14,14 +14,12 @@ from emotionthinker import recipes
 from emotionthinker.corpora import prepare, registry
 from emotionthinker.errors import AudioError, RecipeError, RecordError
 from emotionthinker.models import whistress
+from emotionthinker.training.stress_clips import StressClip, read_clips
 from emotionthinker.training.whistress import (
-    StressClip,
     StressCollator,
     WhistressRecipe,
     check_clips,
-    chosen,
     measure,
-    read_clips,
     run,
     schedule,
     split,
@@ -161,28 +159,6 @@ def test_every_epoch_has_whole_batches_in_a_new_order(clips: Path, backbone: str
         split(rows[:1], _recipe(clips, backbone))
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ('{"audio": "a.wav", "transcription": "no", "stressed": [1]}', r"0\.\.0"),
-        ('{"audio": "a.wav", "transcription": "no", "stressed": [-1]}', r"0\.\.0"),
-        ('{"audio": "a.wav", "transcription": " ", "stressed": []}', "stressed is"),
-        ('{"audio": "a.wav", "transcription": "no"}', "stressed"),
-        ("not json", "Invalid JSON"),
-        ('{"id": "u", "audio": "a.wav", "text": "no", "extra": {"stressed_places": [1]}}', r"0\.\.0"),
-        ('{"id": "u", "audio": "a.wav", "text": "no", "extra": {}}', "extra.stressed_places"),
-        ("", "no clips"),
-    ],
-)
-def test_lines_that_cannot_be_used_are_named(tmp_path: Path, line: str, message: str) -> None:
-    path = tmp_path / "clips.jsonl"
-    path.write_text(line + "\n")
-    with pytest.raises(RecordError, match=message):
-        read_clips(path)
-    with pytest.raises(RecordError, match="cannot be read"):
-        read_clips(tmp_path / "absent.jsonl")
-
-
 def test_a_manifest_of_stress_17k_is_read_by_the_places_it_counts(backbone: str, tmp_path: Path, speech: Any) -> None:
     """From the corpus' tables to the labels of the tokens, with one rule for what a word is."""
     import pyarrow as pa
@@ -210,31 +186,6 @@ def test_a_manifest_of_stress_17k_is_read_by_the_places_it_counts(backbone: str,
     run(recipe, tmp_path / "out")
     counts = json.loads((tmp_path / "out" / "manifest.json").read_text())["counts"]
     assert (counts["training"], counts["validation"]) == (1, 1)  # what is held out is not trained on
-
-
-def test_own_rows_count_words_at_blanks_alone() -> None:
-    clip = StressClip(audio=Path("a.wav"), transcription="a well-known state-of-the-art fresco", stressed=[3])
-    assert [clip.words[place] for place in clip.stressed] == ["fresco"]
-
-
-def test_no_clip_is_tested_that_is_trained_on(clips: Path, backbone: str, tmp_path: Path) -> None:
-    lines = clips.read_text().splitlines()
-    rows = [{**json.loads(line), "audio": str(clips.parent / f"{i}.wav")} for i, line in enumerate(lines)]
-    named = [{**row, "split": "test" if i < 3 else "train"} for i, row in enumerate(rows)]
-    for name, content in (("open", rows), ("split", named), ("train", named[3:])):
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in content))
-
-    def pair(one: str, two: str) -> WhistressRecipe:
-        return _recipe(tmp_path / f"{one}.jsonl", backbone, test=str(tmp_path / f"{two}.jsonl"))
-
-    training, tests = chosen(pair("split", "split"))
-    assert (len(training), [clip.split for clip in tests]) == (9, ["test"] * 3)
-    with pytest.raises(RecipeError, match="3 of 3 test clips are trained on too"):
-        chosen(pair("open", "split"))
-    with pytest.raises(RecipeError, match="12 of 12"):
-        chosen(pair("open", "open"))
-    with pytest.raises(RecordError, match="no clip of a held-out split"):
-        chosen(pair("split", "train"))
 
 
 def test_only_the_main_process_writes_the_failures(

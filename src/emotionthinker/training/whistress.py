@@ -15,14 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from emotionthinker import audio
-from emotionthinker.corpora.base import words_of
-from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import AudioError, RecipeError, RecordError, kind_of
 from emotionthinker.folder_lock import is_main_process
 from emotionthinker.models import whistress, word_pieces
@@ -31,6 +29,7 @@ from emotionthinker.prosody.batch import failure
 from emotionthinker.recipes import Recipe
 from emotionthinker.runs import Run, frees_folder, model_files, put_in_place, write_json, write_lines
 from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
+from emotionthinker.training.stress_clips import StressClip, chosen
 
 BEST, VALIDATION, FAILURES = "best.safetensors", "validation.json", "failures.jsonl"
 
@@ -60,63 +59,6 @@ class WhistressRecipe(Recipe):
     save_steps: int = 500
     log_steps: int = 10
     threads: int | None = None
-
-
-class StressClip(BaseModel):
-    """A line of the data: sound of up to 30 s (Whisper's window), what is said in it, and which words are stressed.
-
-    An Utterance with `text` and `extra.stressed_places` (`corpus stress_17k`) is such a line too.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-    audio: Path
-    """Relative to the folder of the JSONL."""
-    transcription: str
-    stressed: list[int]
-    """Places of the stressed words in `words`, from 0."""
-    split: str | None = None
-    """Held-out clips (`test`, `validation`) are not trained on."""
-    words: list[str]
-    """What `stressed` counts: what blanks part; in an Utterance the words of `corpora.base.words_of`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_words(cls, row: Any) -> Any:
-        if not isinstance(row, dict):
-            return row
-        extra = row.get("extra")
-        if not isinstance(extra, dict) or "stressed_places" not in extra:
-            return {**row, "words": str(row.get("transcription", "")).split()}
-        text = row.get("text")
-        words = [word[0] for word in words_of(str(text or ""))]
-        return {**row, "transcription": text, "stressed": extra["stressed_places"], "words": words}
-
-
-def read_clips(path: Path) -> list[StressClip]:
-    """The clips of a JSONL. Raises `RecordError` with file and line for one that cannot be used, or for none."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}; expected JSONL of clips") from error
-    clips = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            clip = StressClip.model_validate_json(line)
-        except ValidationError as error:
-            raise RecordError(
-                f"{path}:{number}: {error.errors()[0]['msg']} ({error.errors()[0]['loc']}); expected "
-                '{"audio": "a.wav", "transcription": "I never said that", "stressed": [1]}, or a record of '
-                "`emotionthinker corpus stress_17k` (text, extra.stressed_places)"
-            ) from error
-        words = len(clip.words)
-        if not words or any(not 0 <= place < words for place in clip.stressed):
-            raise RecordError(f"{path}:{number}: stressed is {clip.stressed}; expected places in 0..{words - 1}")
-        clips.append(clip.model_copy(update={"audio": path.parent / clip.audio}))
-    if not clips:
-        raise RecordError(f"{path} holds no clips")
-    return clips
 
 
 def check_clips(clips: Sequence[StressClip], model: WhiStress, out: Path) -> None:
@@ -226,26 +168,6 @@ def validations(out: Path) -> list[dict[str, Any]]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
-def chosen(recipe: WhistressRecipe) -> tuple[list[StressClip], list[StressClip]]:
-    """Clips to train on and clips to test on, so that one manifest with splits may be named for both.
-
-    Raises `RecordError` where none is left to test on, `RecipeError` for a sound that is in both.
-    """
-    clips = [clip for clip in read_clips(recipe.clips) if not is_held_out(clip.split)]
-    if recipe.test is None:
-        return clips, []
-    tests = [clip for clip in read_clips(recipe.test) if clip.split is None or is_held_out(clip.split)]
-    if not tests:
-        raise RecordError(f"test {recipe.test} holds no clip of a held-out split (`test`, ...) or of none")
-    known = {clip.audio.resolve() for clip in clips}
-    if both := [clip.audio for clip in tests if clip.audio.resolve() in known]:
-        raise RecipeError(
-            f"{len(both)} of {len(tests)} test clips are trained on too, the first is {both[0]}; expected other sound: "
-            "give their rows a held-out `split`, or take them out of one of the files"
-        )
-    return clips, tests
-
-
 def split(clips: Sequence[StressClip], recipe: WhistressRecipe) -> tuple[list[StressClip], list[StressClip]]:
     """Training and validation clips, drawn by the seed. Raises `RecipeError` when either would be empty."""
     held = max(1, round(recipe.validation * len(clips)))
@@ -278,7 +200,7 @@ def run(recipe: WhistressRecipe, out: Path) -> dict[str, Any]:
         return dict(state.previous["metrics"])
     state.refuse_other()
     state.begin()
-    clips, tests = chosen(recipe)
+    clips, tests = chosen(recipe.clips, recipe.test)
     training, held = split(clips, recipe)
     rows, steps = schedule(training, recipe)
     whisper, processor = whistress.load_backbone(recipe.backbone)
