@@ -24,6 +24,19 @@ from emotionthinker import languages
         ("Hawaiian", "haw"),
         ("tlh", "tlh"),
         (" it ", "it"),
+        ("en_US.UTF-8", "en_US"),
+        ("de_DE@euro", "de_DE"),
+        ("American English", "en-US"),
+        ("British English", "en-GB"),
+        ("English (US)", "en-US"),
+        ("English (United States)", "en"),
+        ("und", None),
+        ("und-Latn", None),
+        ("MUL", None),
+        ("mis", None),
+        ("zxx", None),
+        ("unknown", None),
+        ("Multilingual", None),
         (" ", None),
         (None, None),
     ],
@@ -32,7 +45,7 @@ def test_languages_become_codes(language: str | None, code: str | None) -> None:
     assert languages.checked(language) == code
 
 
-@pytest.mark.parametrize("language", ["Elvish", "xx", "jp", "und", "english!", "e", "en US", "12"])
+@pytest.mark.parametrize("language", ["Elvish", "xx", "jp", "english!", "e", "en US", "12", "no English", "C.UTF-8"])
 def test_what_is_no_language_is_refused_with_examples(language: str) -> None:
     with pytest.raises(ValueError, match=r"expected a code of ISO 639 \(en, de, en-US, deu\), an English name"):
         languages.checked(language)

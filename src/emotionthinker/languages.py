@@ -41,35 +41,71 @@ yoruba; za zha: zhuang, chuang; zh zho chi cmn: chinese, mandarin; zu zul: zulu;
 """ISO 639-1 code, its ISO 639-2 and -3 codes, and English names; of the others those that Whisper knows."""
 WHISPER = {"jv": "jw", "nb": "no"}
 """Codes that Whisper writes otherwise."""
+UNKNOWN = "und"
+"""ISO 639-2 for a language that nobody knows; records hold None."""
+_NO_LANGUAGE = frozenset("und mul mis zxx unknown unspecified undetermined multilingual".split())
+"""Codes for undetermined, several, uncoded and no languages, and words for them."""
+_REGIONS = dict(
+    pair.split(":") for pair in "american:US us:US british:GB uk:GB australian:AU canadian:CA indian:IN irish:IE "
+    "austrian:AT swiss:CH brazilian:BR mexican:MX".split()
+)  # fmt: skip
+"""Words before a name: `American English`."""
 _TAG = re.compile(r"([a-z]{2,3})((?:[-_][a-z0-9]{1,8})*)", re.IGNORECASE)
-_NO_LANGUAGE = frozenset({"und", "mul", "mis", "zxx"})
-"""Codes for undetermined, several, uncoded and no languages."""
+_LOCALE = re.compile(r"([a-z_]+)[.@][\w.@-]+", re.IGNORECASE)
+"""`en_US.UTF-8`, `de_DE@euro`."""
+_WITH_PLACE = re.compile(r"([^()]+?)\s*\(([^()]+)\)")
+"""`English (US)`, `English (United States)`."""
 
 
 def checked(language: str | None) -> str | None:
-    """The language with its code of two letters where it has one; a region or script after it stays. Blank is None.
+    """The language with its code of two letters where it has one; a region or script after it stays.
 
-    Raises `ValueError` for what names no language. A code of three letters that is not in the table is let through.
+    Blank is None, and so is what says that nobody knows (`und`, `mul`, `unknown`). Raises `ValueError` for what names
+    no language. A code of three letters that is not in the table is let through.
 
-    >>> [checked(language) for language in ("English", "deu", "EN", "en-US", "haw", " ")]
+    >>> [checked(language) for language in ("English", "deu", "EN", "en-US", "haw", "unknown")]
     ['en', 'de', 'en', 'en-US', 'haw', None]
     """
     return _checked(language.strip()) if language and language.strip() else None
 
 
+def kept(language: str | None) -> str | None:
+    """As `checked`, but what names no language stays the word it is: an older record must not be lost for it."""
+    try:
+        return checked(language)
+    except ValueError:
+        return language
+
+
 @functools.lru_cache(maxsize=1024)
-def _checked(language: str) -> str:
-    if code := _codes().get(language.lower()):
+def _checked(language: str) -> str | None:
+    if locale := _LOCALE.fullmatch(language):
+        language = locale[1]
+    if code := _codes().get(language.lower()) or _of_a_place(language):
         return code
-    if tag := _TAG.fullmatch(language):
-        first = tag[1].lower()
-        code = _codes().get(first) or (first if len(first) == 3 and first not in _NO_LANGUAGE else "")
-        if code:
-            return code + tag[2]
+    tag = _TAG.fullmatch(language)
+    first = tag[1].lower() if tag else language.lower()
+    if first in _NO_LANGUAGE:
+        return None
+    code = _codes().get(first) or (first if len(first) == 3 else "")
+    if tag and code:
+        return code + tag[2]
     raise ValueError(
         f"language is {language!r}; expected a code of ISO 639 (en, de, en-US, deu), an English name (German), "
         "or nothing where it is not known"
     )
+
+
+def _of_a_place(language: str) -> str | None:
+    """`American English`, `English (US)` -> `en-US`; a place that is not known is left away. None for other words."""
+    if match := _WITH_PLACE.fullmatch(language):
+        name, place = match[1].lower(), match[2].lower()
+    else:
+        place, _, name = language.lower().partition(" ")
+        name = name if place in _REGIONS else ""
+    code = _codes().get(name)
+    region = _REGIONS.get(place) or (place.upper() if re.fullmatch("[a-z]{2}", place) else "")
+    return f"{code}-{region}" if code and region else code
 
 
 @functools.lru_cache(maxsize=1)

@@ -236,7 +236,8 @@ class Utterance(Record):
     speaker: str | None = None
     split: str | None = None
     language: str | None = None
-    """ISO 639 code, of two letters where there is one, with a region or not; English names are turned into codes."""
+    """ISO 639 code, of two letters where there is one, with a region or not; English names are turned into codes. None
+    where it is not known; a word that names no language is kept, so that any file of records can be read."""
     text: str | None = None
     emotion: str | None = None
     original_label: str | None = None
@@ -259,7 +260,7 @@ class Utterance(Record):
             known["extra"] = {**(known.get("extra") or {}), **unknown}
         return known
 
-    _known_language = field_validator("language")(languages.checked)
+    _known_language = field_validator("language")(languages.kept)
 
 
 def transcript_of(utterance: Utterance) -> str | None:

@@ -86,6 +86,25 @@ def test_every_illness_is_found(clinic: Path, tmp_path: Path) -> None:
     assert "'\"'\"'" in command  # the quote in the name is safe in a shell
 
 
+def test_a_list_of_commands_is_whole_or_the_one_before(
+    clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    examine(clinic, out)
+    before, write = (out / "convert.sh").read_text(), Path.write_text
+
+    def torn(path: Path, text: str, **settings: Any) -> int:
+        if "convert.sh" not in path.name:
+            return write(path, text, **settings)
+        write(path, text[:9])
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_text", torn)
+    with pytest.raises(OSError, match="disk full"):
+        examine(clinic, out)
+    assert (out / "convert.sh").read_text() == before
+
+
 def test_other_limits_cost_no_decoding(clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert examine(clinic, tmp_path / "out")["decoded"] == len(EXPECTED)
     monkeypatch.setattr(soundness, "examine", lambda path: pytest.fail(f"{path} decoded again"))

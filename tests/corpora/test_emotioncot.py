@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from emotionthinker.corpora.manifest import utterances
 
@@ -55,6 +56,16 @@ def test_a_name_that_fits_two_files_is_not_guessed(tree) -> None:
     assert tree.read("emotioncot")[1] == {"all.json:1": "missing_sound"}
 
 
+def test_other_json_below_the_root_holds_no_annotations(tree) -> None:
+    tree.text("all.json", json.dumps([ROW]))
+    tree.text("EARS/transcripts.json", json.dumps({"p001": "so"}))
+    tree.text("EARS/words.json", json.dumps(["so"]))
+    tree.text("torn.json", "{")
+    tree.sound("IEMOCAP/Ses01F_impro01_F000.wav")
+    found, failed = tree.read("emotioncot")
+    assert (len(found), failed) == (1, {"torn.json": "bad_row"})
+
+
 def test_hidden_files_are_no_annotations(tree) -> None:
     tree.text("all.json", json.dumps([ROW]))
     (tree.root / "._all.json").write_bytes(b"\0\5\x16\7\xff\xfe")
@@ -85,6 +96,32 @@ def test_what_the_corpora_know_of_their_clips(tree) -> None:
     found, failed = tree.read("emotioncot")
     assert failed == {}
     assert [(clip.dataset, clip.split, clip.speaker) for clip in found.values()] == list(paths.values())
+
+
+def test_sheets_outside_the_root_say_nothing_and_a_changed_one_is_read_again(tree, tmp_path: Path) -> None:
+    """The published path may exist on this machine, with other sheets than those of the clips that are read."""
+    elsewhere = tmp_path / "elsewhere" / "MSP-Podcast"
+    (elsewhere / "Audios").mkdir(parents=True)
+    (elsewhere / "Labels").mkdir()
+    head, name = "FileName,SpkrID,Gender,Split_Set\n", "MSP-PODCAST_0001_0008.wav"
+    (elsewhere / "Labels" / "labels_consensus.csv").write_text(f"{head}{name},30,Male,Test1\n")
+    (tree.root.parent / "splits").mkdir()
+    (tree.root.parent / "splits" / "test.txt").write_text("ex01_happy_00001\n")
+    rows = [str(elsewhere / "Audios" / name), "Expresso/read/ex01_happy_00001.wav"]
+    tree.sound(f"MSP-Podcast/Audios/{name}", rows[1])
+    tree.text("all.json", json.dumps([{**ROW, "audio_path": row} for row in rows]))
+
+    def splits() -> list[str | None]:
+        return [clip.split for clip in tree.read("emotioncot")[0].values()]
+
+    assert splits() == [None, None]
+    for line, split in (("Test1", "test"), ("Train", "train")):
+        tree.text("MSP-Podcast/Labels/labels_consensus.csv", f"{head}{name},30,Male,{line}\n")
+        ours = tree.root / "Expresso" / "splits"
+        ours.mkdir(exist_ok=True)
+        for sheet in ("train", "test"):
+            (ours / f"{sheet}.txt").write_text("ex01_happy_00001\n" if sheet == split else "")
+        assert splits() == [split, split]
 
 
 def test_a_given_corpus_decides_and_a_part_of_a_word_names_none(tree) -> None:

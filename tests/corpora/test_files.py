@@ -39,6 +39,25 @@ def test_links_are_followed_once_and_never_in_circles(tmp_path: Path) -> None:
     assert names(root, "*.wav") == ["again/b.wav", "gone.wav", "kept/k.wav", "run/a.wav"]
 
 
+def test_a_link_that_leads_above_the_root_brings_the_root_in_no_second_time(tmp_path: Path) -> None:
+    make(tmp_path, "root/sub/y.wav", "beside.wav")
+    (tmp_path / "root" / "again").symlink_to(tmp_path)
+    assert names(tmp_path / "root", "*.wav") == ["again/beside.wav", "sub/y.wav"]
+
+
+def test_links_inside_and_above_linked_folders_double_nothing(tmp_path: Path) -> None:
+    root, disk = tmp_path / "root", tmp_path / "disk"
+    make(disk, "A/sub/y.wav", "A/.hidden/k.wav", "z.wav")
+    root.mkdir()
+    (disk / "A" / "lnk").symlink_to(disk / "A" / "sub")
+    (disk / "A" / "seen").symlink_to(disk / "A" / ".hidden")
+    (root / "one").symlink_to(disk / "A")
+    (root / "two").symlink_to(disk)
+    assert names(root, "*.wav") == ["one/seen/k.wav", "one/sub/y.wav", "two/z.wav"]
+    (root / "one").rename(root / "zero")
+    assert names(root, "*.wav") == ["two/A/seen/k.wav", "two/A/sub/y.wav", "two/z.wav"]
+
+
 def test_every_reader_walks_alike(tmp_path: Path) -> None:
     """What the doctor examines is what `annotate` measures."""
     make(tmp_path / "disk", "b.wav")

@@ -10,7 +10,7 @@ import pytest
 from emotionthinker.corpora import parquet
 from emotionthinker.corpora.manifest import BadRow, size, utterances
 from emotionthinker.errors import RecordError
-from emotionthinker.records import Utterance
+from emotionthinker.records import Utterance, write_jsonl
 
 ROW = {
     "audio_path": "a/x.wav",
@@ -113,7 +113,6 @@ def test_a_folder_of_shards_is_read_in_order(tmp_path: Path) -> None:
         ("[1]", "not an object"),
         ('{"text": "no sound named"}', "no sound file named"),
         ('{"path": "x.wav", "gender": "robot"}', "robot"),
-        ('{"path": "x.wav", "language": "Elvish"}', "'Elvish'; expected a code of ISO 639"),
         ('{"path": "x.wav", "age": "old"}', "age"),
     ],
 )
@@ -135,6 +134,17 @@ def test_languages_become_codes_and_a_default_that_is_none_is_refused(tmp_path: 
         list(utterances([manifest], "Elvish"))
 
 
+def test_a_language_that_cannot_be_read_costs_no_clip_and_is_not_taken_for_the_default(tmp_path: Path) -> None:
+    told = ("Elvish", "und", "multilingual", "American English")
+    first = write(tmp_path / "m.jsonl", [{"path": f"{name}.wav", "language": name} for name in told])
+    found = list(utterances([first], "en"))
+    assert [item.language for item in found] == [None, None, None, "en-US"]
+    assert [item.extra.get("language") for item in found] == [*told[:3], None]
+    heard = [found[0].model_copy(update={"language": "de"}), *found[1:]]
+    write_jsonl(tmp_path / "results.jsonl", heard)
+    assert list(utterances([tmp_path / "results.jsonl"], "en")) == heard
+
+
 def test_a_repeated_id_is_a_bad_row(tmp_path: Path) -> None:
     first, second = utterances([write(tmp_path / "m.jsonl", [{"path": "x.wav"}, {"path": "x.flac"}])])
     assert isinstance(first, Utterance)
@@ -142,17 +152,14 @@ def test_a_repeated_id_is_a_bad_row(tmp_path: Path) -> None:
     assert "unique" in str(second.error)
 
 
-def test_an_extra_that_is_no_object_is_a_bad_row(tmp_path: Path) -> None:
+def test_an_extra_that_is_no_object_is_carried_along(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     extra = ["studio take", '{"mic": "far"}', "[1]", None]
     pq.write_table(pa.table({"path": [f"{n}.wav" for n in range(4)], "extra": extra}), tmp_path / "m.parquet")
-    text, fine, listed, none = utterances([tmp_path / "m.parquet"])
-    assert all(isinstance(bad, BadRow) and "expected an object" in str(bad.error) for bad in (text, listed))
-    assert isinstance(fine, Utterance)
-    assert isinstance(none, Utterance)
-    assert (fine.extra, none.extra) == ({"mic": "far"}, {})
+    found = [item.extra for item in utterances([tmp_path / "m.parquet"])]
+    assert found == [{"extra": "studio take"}, {"mic": "far"}, {"extra": "[1]"}, {}]
 
 
 @pytest.mark.parametrize("gender", ["other", "Unknown", "non-binary", "prefer not to say"])
@@ -192,12 +199,12 @@ def test_sources_that_cannot_be_read(name: str, tmp_path: Path) -> None:
 
 
 def test_parts_of_one_recording_have_ids_of_their_own(tmp_path: Path) -> None:
-    parts = ["a/talk.opus#t=1.5,4.25", "a/talk.opus#t=1.5,4.75&channel=2", "a/shard.parquet#17", "a/talk.opus"]
+    parts = ["a/talk.opus#t=1.5,4.25", "a/talk.opus#t=1.5,4.75&channel=2", "a/shard.parquet#17", "a/take#1.2.wav"]
     (tmp_path / "m.jsonl").write_text("\n".join(json.dumps({"audio": part}) for part in parts))
     found = list(utterances([tmp_path / "m.jsonl"]))
     assert [item.id for item in found] == [
         "a/talk#t=1.5,4.25",
         "a/talk#t=1.5,4.75&channel=2",
         "a/shard#17",
-        "a/talk",
+        "a/take#1.2",
     ]

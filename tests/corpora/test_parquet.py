@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from emotionthinker import audio
+from emotionthinker import audio, embedded
 from emotionthinker.corpora import parquet
 from emotionthinker.records import Energy, Prosody, Stress, Trace, Utterance, Word
 
@@ -35,10 +35,11 @@ def test_nothing_makes_an_empty_table(tmp_path: Path) -> None:
 
 def test_a_part_of_a_recording_is_embedded_alone(tmp_path: Path) -> None:
     wave = np.random.default_rng(0).normal(0, 0.1, (48000, 2)).astype(np.float32)
-    soundfile.write(tmp_path / "talk.wav", wave, 24000, subtype="FLOAT")
-    name = f"{tmp_path}/talk.wav#t=0.5,1.25&channel=2"
+    soundfile.write(tmp_path / "talk#1.wav", wave, 24000, subtype="FLOAT")
+    name = f"{tmp_path}/talk#1.wav#t=0.5,1.25&channel=2"
     parquet.write(tmp_path / "u.parquet", [Utterance(id="a", audio=name)], embed=True)
     (found,) = parquet.read(tmp_path / "u.parquet")
     samples, rate = audio.load(found.audio or "", native=True)
     assert rate == 24000
     np.testing.assert_allclose(samples, wave[12000:30000, 1], atol=1e-6)
+    assert embedded.read(found.audio or "")[1] == "talk-1-t=0.5,1.25&channel=2.flac"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from emotionthinker.corpora.manifest import utterances
-from emotionthinker.corpora.tables import rows
+from emotionthinker.corpora.tables import NoListError, rows
 from emotionthinker.errors import RecordError
 
 
@@ -36,7 +36,6 @@ def test_a_quoted_csv_field_may_hold_commas_and_line_breaks(tmp_path: Path) -> N
     ("line", "message"),
     [
         ("b.wav,hello, there", "more values"),
-        ("b.wav", "fewer values"),
         ('b.wav,"Stop" he said', "written twice"),
         ('b.wav,"Stop it', "lines 3 to 5"),
         ('b.wav,"Stop it\nc.wav,four" he said', "lines 3 to 4"),
@@ -47,6 +46,16 @@ def test_a_csv_row_that_does_not_fit_is_told_with_its_lines(line: str, message: 
     assert first == (2, "one")
     assert message in bad[1]
     assert f"{tmp_path / 'm.csv'}:3" in bad[1]
+
+
+@pytest.mark.parametrize(("name", "mark"), [("m.csv", ","), ("m.tsv", "\t")])
+def test_fields_left_out_at_the_end_of_a_row_are_none(name: str, mark: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(f"path{mark}text{mark}label\na.wav{mark}hi\nb.wav\n\n")
+    assert list(rows(tmp_path / name)) == [
+        (2, {"path": "a.wav", "text": "hi", "label": None}),
+        (3, {"path": "b.wav", "text": None, "label": None}),
+    ]
+    assert [item.text for item in utterances([tmp_path / name])] == ["hi", None]
 
 
 def test_what_follows_a_row_too_long_to_be_one_is_read(tmp_path: Path) -> None:
@@ -60,3 +69,13 @@ def test_bad_rows_reach_the_source(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text('path,text\na.wav,"Stop\n')
     (bad,) = utterances([tmp_path / "m.csv"])
     assert bad.id == "m.csv:2"
+
+
+def test_a_json_list_is_a_table(tmp_path: Path) -> None:
+    assert read(tmp_path / "m.json", '[{"text": "one"}, 3, {"text": "two"}]') == [
+        (1, "one"), (2, f"{tmp_path / 'm.json'}:2: not an object with fields"), (3, "two"),
+    ]  # fmt: skip
+    with pytest.raises(NoListError, match="expected"):
+        read(tmp_path / "m.json", '{"text": "one"}')
+    with pytest.raises(RecordError, match=r"named \.jsonl"):
+        read(tmp_path / "m.json", '{"text": "one"}\n{"text": "two"}')

@@ -140,3 +140,16 @@ def test_every_split_has_its_own_quota_and_no_other_takes_that_of_training(tmp_p
     assert [tasks[split, "order_speed"] for split in ("train", "validation", "test2")] == [2, 1, 1]
     assert [split for split, task in tasks if task == "caption"] == ["train"]
     assert summary["by_split"]["validation"]["pitch"] == {"high": 2}
+
+
+def test_training_in_other_words_has_the_quota_and_captions_of_training(tmp_path: Path) -> None:
+    clips = tmp_path / "utterances.jsonl"
+    splits = ["train", "training", "train-clean-100", *["fold1"] * 3, *["devel"] * 3]
+    lines = [measured(f"u{n:02}", "/x.wav", split=split).model_dump_json() for n, split in enumerate(splits)]
+    clips.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    settings = {"max_per_task": 3, "max_test_per_task": 1, "comparative": 0, "comparative_test": 0}
+    found = run(recipe(clips, **settings), tmp_path / "out")["by_split"]
+    assert {split: sum(tasks["pitch"].values()) for split, tasks in found.items()} == {
+        "train": 3, "fold1": 3, "devel": 1,
+    }  # fmt: skip
+    assert {split for split, tasks in found.items() if "caption" in tasks} == {"train", "fold1"}

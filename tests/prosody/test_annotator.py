@@ -172,6 +172,11 @@ def test_the_language_that_was_heard_is_used_for_all_that_follows(speech: Any, m
     assert told.prosody.rate.method == "letters+vad"
 
 
+def test_a_given_text_of_unknown_language_is_read_by_its_letters(speech: Any) -> None:
+    found = annotate(speech(seconds=2.0), text="the words that we say", language=None)
+    assert (found.language, found.prosody.rate.method) == (None, "letters+vad")
+
+
 def test_unknown_language_is_refused(speech: Any) -> None:
     with pytest.raises(ValueError, match="Elvish"):
         annotate(speech(), language="Elvish")

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from emotionthinker import audio
 from emotionthinker.prosody import activity, pitch, speaker, speaker_fit
@@ -109,3 +112,11 @@ def test_shipped_coefficients_say_how_good_they_are() -> None:
     assert held["accuracy_of_answered"] > 0.9
     assert set(real["about"]["held_out_speakers"]) >= {"ravdess_11", "emodb_15"}
     assert real["features"] == list(speaker.FEATURES)
+
+
+def test_every_held_out_split_is_left_out_of_the_fit(speech: Any, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", speech(seconds=1.0), 16000)
+    splits = ("train", "test", "devel", "validation", "fold1")
+    rows = [{"path": "a.wav", "id": split, "split": split, "speaker": split, "gender": "f"} for split in splits]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert speaker_fit.extract(tmp_path / "m.jsonl").held_out.tolist() == [False, True, True, True, False]

@@ -241,7 +241,8 @@ def test_scripts_that_do_not_spell_sounds_give_no_phones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "code"), [("en-GB", "en"), ("DE_at", "de"), (None, "en"), ("", "en"), ("German", "de")]
+    ("language", "code"),
+    [("en-GB", "en"), ("DE_at", "de"), (None, "und"), ("", "und"), ("German", "de"), ("Elvish", "Elvish")],
 )
 def test_primary_language(language: str | None, code: str) -> None:
     assert words.primary(language) == code

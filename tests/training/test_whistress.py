@@ -14,13 +14,12 @@ from emotionthinker import recipes
 from emotionthinker.corpora import prepare, registry
 from emotionthinker.errors import AudioError, RecipeError, RecordError
 from emotionthinker.models import whistress
+from emotionthinker.training.stress_clips import StressClip, read_clips
 from emotionthinker.training.whistress import (
-    StressClip,
     StressCollator,
     WhistressRecipe,
     check_clips,
     measure,
-    read_clips,
     run,
     schedule,
     split,
@@ -46,6 +45,10 @@ def clips(tmp_path_factory: pytest.TempPathFactory, speech: Any) -> Path:
         soundfile.write(folder / f"{i}.wav", speech(seconds=0.8, f0=120.0 + 10 * i, seed=i), 16000)
         rows.append({"audio": f"{i}.wav", "transcription": SENTENCES[i % 4], "stressed": [1], "speaker": "x"})
     (folder / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for i in range(3):
+        soundfile.write(folder / f"test{i}.wav", speech(seconds=0.8, f0=125.0 + 10 * i, seed=20 + i), 16000)
+    rows = [{**row, "audio": f"test{i}.wav"} for i, row in enumerate(rows[:3])]
+    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder / "clips.jsonl"
 
 
@@ -54,7 +57,7 @@ def _recipe(clips: Path, backbone: str, **changes: Any) -> WhistressRecipe:
         "backbone": backbone,
         "layer": 1,
         "clips": str(clips),
-        "test": str(clips),
+        "test": str(clips.parent / "test.jsonl"),
         "validation": 0.2,
         "epochs": 6,
         "batch_size": 4,
@@ -80,7 +83,7 @@ def test_it_learns_keeps_the_best_epoch_and_leaves_a_detector(clips: Path, backb
     assert metrics["validation"] == next(row for row in history if row["f1"] == best)
     model = whistress.load(tmp_path / "model")
     assert (model.layer, model.backbone) == (1, backbone)
-    assert measure(model, read_clips(clips)) == metrics["test"]
+    assert measure(model, read_clips(clips.parent / "test.jsonl")) == metrics["test"]
     held = split(read_clips(clips), _recipe(clips, backbone))[1]
     assert measure(model, held)["f1"] == best
     assert best > 0.6  # the place alone tells it
@@ -88,7 +91,7 @@ def test_it_learns_keeps_the_best_epoch_and_leaves_a_detector(clips: Path, backb
     assert all(torch.equal(value, before[name]) for name, value in model.whisper.state_dict().items())
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["stage"] == "whistress-train"
-    assert manifest["counts"] == {"training": 10, "validation": 2, "test": 12, "steps": 12}
+    assert manifest["counts"] == {"training": 10, "validation": 2, "test": 3, "steps": 12}
     assert run(_recipe(clips, backbone), tmp_path) == metrics
 
 
@@ -156,28 +159,6 @@ def test_every_epoch_has_whole_batches_in_a_new_order(clips: Path, backbone: str
         split(rows[:1], _recipe(clips, backbone))
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ('{"audio": "a.wav", "transcription": "no", "stressed": [1]}', r"0\.\.0"),
-        ('{"audio": "a.wav", "transcription": "no", "stressed": [-1]}', r"0\.\.0"),
-        ('{"audio": "a.wav", "transcription": " ", "stressed": []}', "stressed is"),
-        ('{"audio": "a.wav", "transcription": "no"}', "stressed"),
-        ("not json", "Invalid JSON"),
-        ('{"id": "u", "audio": "a.wav", "text": "no", "extra": {"stressed_places": [1]}}', r"0\.\.0"),
-        ('{"id": "u", "audio": "a.wav", "text": "no", "extra": {}}', "extra.stressed_places"),
-        ("", "no clips"),
-    ],
-)
-def test_lines_that_cannot_be_used_are_named(tmp_path: Path, line: str, message: str) -> None:
-    path = tmp_path / "clips.jsonl"
-    path.write_text(line + "\n")
-    with pytest.raises(RecordError, match=message):
-        read_clips(path)
-    with pytest.raises(RecordError, match="cannot be read"):
-        read_clips(tmp_path / "absent.jsonl")
-
-
 def test_a_manifest_of_stress_17k_is_read_by_the_places_it_counts(backbone: str, tmp_path: Path, speech: Any) -> None:
     """From the corpus' tables to the labels of the tokens, with one rule for what a word is."""
     import pyarrow as pa
@@ -205,6 +186,17 @@ def test_a_manifest_of_stress_17k_is_read_by_the_places_it_counts(backbone: str,
     run(recipe, tmp_path / "out")
     counts = json.loads((tmp_path / "out" / "manifest.json").read_text())["counts"]
     assert (counts["training"], counts["validation"]) == (1, 1)  # what is held out is not trained on
+
+
+def test_only_the_main_process_writes_the_failures(
+    clips: Path, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = whistress.WhiStress(*whistress.load_backbone(backbone), layer=1)
+    monkeypatch.setenv("RANK", "1")
+    gone = StressClip(audio=tmp_path / "gone.wav", transcription="no", stressed=[0])
+    with pytest.raises(RecordError, match="1 of 1"):
+        check_clips([gone], model, tmp_path)
+    assert not (tmp_path / "failures.jsonl").exists()
 
 
 def test_clips_that_cannot_be_used_are_all_named_before_the_first_step(

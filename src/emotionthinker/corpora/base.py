@@ -34,6 +34,10 @@ def _nothing(path: Path) -> dict[str, Any]:
     return {}
 
 
+def _no_sheets(sound: Path, root: Path) -> dict[str, Any]:
+    return {}
+
+
 def _whole(root: Path) -> list[str]:
     return []
 
@@ -56,9 +60,11 @@ class Corpus(NamedTuple):
     """The tree `read` expects below its root."""
     read: Callable[[Path], Iterator[Item]]
     told: Callable[[Path], dict[str, Any]] = _nothing
-    """Fields of a record (split, speaker, gender) by the path of its sound and the sheets beside it, without `read`."""
+    """Fields of a record (split, speaker, gender) by the names in the path of its sound alone; no file is looked at."""
     absent: Callable[[Path], list[str]] = _whole
     """Parts of the release that are not below the root, where a tree without them is no error (an IEMOCAP session)."""
+    sheets: Callable[[Path, Path], dict[str, Any]] = _no_sheets
+    """(sound, root) -> the same fields by the sheets beside the sound, of those that lie below `root`."""
 
 
 def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
@@ -177,7 +183,11 @@ def table(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def words_of(text: str) -> list[re.Match[str]]:
-    """Words of `text` as `extra.stressed_places` counts them, from 0: split at blanks and hyphens."""
+    """Words of `text` as `extra.stressed_places` counts them, from 0: split at blanks and hyphens.
+
+    The rule is that of Stress-17K: of hyphens in a row every second one parts, so `state-of-the-art` is `state`,
+    `of-the`, `art`.
+    """
     return list(re.finditer(r"\S+", re.sub(r"\b(\w+)-(\w+)\b", r"\1 \2", text)))
 
 

@@ -146,9 +146,11 @@ def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, lost: dict[str, 
             commands += [verdict.command for verdict in found if verdict.command]
             if not usable and isinstance(item, Utterance):
                 left_out.add(item.id)
-    (out / "convert.sh").unlink(missing_ok=True)
     if commands:
-        (out / "convert.sh").write_text("\n".join(commands) + "\n", encoding="utf-8")
+        with runs.replacing(out / "convert.sh") as part:
+            part.write_text("\n".join(commands) + "\n", encoding="utf-8")
+    else:
+        (out / "convert.sh").unlink(missing_ok=True)
     if clean:
         kept = (item for item in clips(recipe) if isinstance(item, Utterance) and item.id not in left_out)
         write_jsonl(clean, kept)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
-from emotionthinker.corpora import files, registry
+from emotionthinker.corpora import files, registry, tables
 from emotionthinker.corpora.base import Corpus, Item, bad, record
 from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS, misnamed
 from emotionthinker.corpora.places import Places
-from emotionthinker.corpora.tables import rows
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.errors import RecordError
 from emotionthinker.records import Trace
@@ -59,7 +57,7 @@ def _item(row: dict[str, Any], where: str, places: Places) -> Item:
         f"emotioncot_{dataset or 'clip'}_{re.sub(r'[^A-Za-z0-9]+', '_', str(audio)).strip('_')[-120:]}",
         sound,
         str(label),
-        **{"split": row.get("split") or None, "gender": gender, **_told(dataset, Path("/", paths[0]), sound)},
+        **{"split": row.get("split") or None, "gender": gender, **_told(dataset, paths[0], sound, places.root)},
         text=_first(row, "text"),
         extra={
             "released": {name: row[name] for name in _CARRIED if row.get(name) not in (None, "", [])},
@@ -78,12 +76,16 @@ def _dataset(given: Any, *paths: PurePath) -> str | None:
     return next((registry.spelled(match[1]) for part in parts if (match := _RELEASE.match(part))), None)
 
 
-def _told(dataset: str | None, *paths: Path) -> dict[str, Any]:
-    """What the corpus knows of a clip by its path; the later path is the nearer one to the truth."""
+def _told(dataset: str | None, published: PurePath, sound: Path, root: Path) -> dict[str, Any]:
+    """What the corpus knows of a clip: by its names, and by sheets below the root; the later is nearer to the truth.
+
+    The published path is one of another machine: what lies there on this one says nothing of the clip.
+    """
     if dataset not in _DATASETS:
         return {}
-    told = registry.get(dataset).told
-    return {name: value for path in paths for name, value in told(path).items() if value is not None}
+    corpus = registry.get(dataset)
+    known = (corpus.told(Path("/", published)), corpus.told(sound), corpus.sheets(sound, root))
+    return {name: value for fields in known for name, value in fields.items() if value is not None}
 
 
 def _first(row: dict[str, Any], key: str) -> Any:
@@ -91,20 +93,18 @@ def _first(row: dict[str, Any], key: str) -> Any:
 
 
 def _rows(sheet: Path) -> Iterator[tuple[str, dict[str, Any] | RecordError]]:
-    """(place, row, or why it is none) of a JSON list, JSON lines or a Parquet table."""
+    """(place, row, or why it is none) of a JSON list, JSON lines or a Parquet table.
+
+    Other JSON below the root (EARS has some) holds no annotations.
+    """
     try:
-        for number, row in _listed(sheet) if sheet.suffix.lower() == ".json" else rows(sheet):
-            yield f"{sheet.name}:{number}", row
-    except (RecordError, ValueError) as error:
+        for number, row in tables.rows(sheet):
+            if isinstance(row, dict) or sheet.suffix.lower() != ".json":
+                yield f"{sheet.name}:{number}", row
+    except tables.NoListError:
+        return
+    except RecordError as error:
         yield sheet.name, RecordError(f"{sheet}: cannot be read: {error}")
-
-
-def _listed(sheet: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSON list; other JSON below the root (EARS has some) holds no annotations."""
-    found = json.loads(sheet.read_text(encoding="utf-8"))
-    for number, row in enumerate(found if isinstance(found, list) else [], 1):
-        if isinstance(row, dict):
-            yield number, row
 
 
 CORPUS = Corpus(

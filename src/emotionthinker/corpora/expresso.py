@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from emotionthinker import audio
 from emotionthinker.corpora.base import Corpus, Item, clip, missing_sheet, segment, sounds, unnamed, words_of
 
 _STYLES = (
@@ -105,12 +106,19 @@ def _dialogue(path: Path, match: re.Match[str], channel: int, splits: Spans, spe
 
 
 def told(path: Path) -> dict[str, Any]:
-    """Split by the file lists of the Expresso the path lies in; speaker and gender of read speech by the name (a
-    dialogue has two)."""
-    home = next((folder for folder in path.parents if (folder / "splits").is_dir()), None)
-    parts = _splits_kept(home / "splits").get(path.stem, []) if home else []
+    """Speaker and gender of read speech by the name (a dialogue has two)."""
     match = _READ.fullmatch(path.stem)
-    return {"split": _split_of(parts, 0.0, float("inf")), **(_speaker(match[1]) if match else {})}
+    return _speaker(match[1]) if match else {}
+
+
+def sheets(sound: Path, root: Path) -> dict[str, Any]:
+    """Split by the file lists of the Expresso the sound lies in."""
+    homes = (folder / "splits" for folder in sound.parents if folder.is_relative_to(root))
+    home = next((folder for folder in homes if folder.is_dir()), None)
+    if home is None:
+        return {}
+    stamps = tuple(audio.stamp(home / f"{ours}.txt") for ours in _SPLITS)
+    return {"split": _split_of(_splits_kept(home, stamps).get(sound.stem, []), 0.0, float("inf"))}
 
 
 def _speaker(name: str) -> dict[str, Any]:
@@ -137,7 +145,9 @@ def _splits(folder: Path) -> Spans:
     return found
 
 
-_splits_kept = lru_cache(maxsize=1)(_splits)
+@lru_cache(maxsize=1)
+def _splits_kept(folder: Path, stamps: tuple[str, ...]) -> Spans:
+    return _splits(folder)
 
 
 def _speech(sheet: Path) -> Spans:
@@ -167,4 +177,5 @@ CORPUS = Corpus(
     "read_transcriptions.txt, splits/*.txt, VAD_segments.txt",
     read,
     told,
+    sheets=sheets,
 )

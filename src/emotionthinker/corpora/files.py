@@ -37,8 +37,10 @@ def _entries(root: Path) -> Iterator[tuple[Path, bool]]:
     return _walk(root, home, {home})
 
 
-def _walk(folder: Path, home: str, linked: set[str]) -> Iterator[tuple[Path, bool]]:
-    """(path, is it a folder); `linked` holds the targets of the links that were followed."""
+def _walk(folder: Path, real: str, homes: set[str]) -> Iterator[tuple[Path, bool]]:
+    """(path, is it a folder); `real` is the folder without links, `homes` holds the root and the targets of the links
+    that were followed: no folder below one of them may come by another way.
+    """
     try:
         with os.scandir(folder) as entries:
             found = sorted((e.name, e.is_dir(), e.is_symlink()) for e in entries if not e.name.startswith("."))
@@ -46,20 +48,25 @@ def _walk(folder: Path, home: str, linked: set[str]) -> Iterator[tuple[Path, boo
         raise RecordError(f"{folder}: cannot be read: {error.strerror}; check the folder and its rights") from error
     for name, is_folder, is_link in found:
         path = folder / name
-        if is_folder and is_link:
-            target = os.path.realpath(path)
-            if target in linked or _comes_anyway(target, home):
-                continue
-            linked.add(target)
-        yield path, is_folder
-        if is_folder:
-            yield from _walk(path, home, linked)
+        if not is_folder:
+            yield path, False
+            continue
+        target = os.path.realpath(path) if is_link else os.path.join(real, name)
+        if target in homes or (is_link and _comes_anyway(target, homes)):
+            continue
+        if is_link:
+            homes.add(target)
+        yield path, True
+        yield from _walk(path, target, homes)
 
 
-def _comes_anyway(target: str, home: str) -> bool:
-    """Whether the walk below `home` meets the target of a link under its own name."""
-    within = os.path.relpath(target, home).split(os.sep)
-    return within[0] != os.pardir and not any(part.startswith(".") for part in within if part != os.curdir)
+def _comes_anyway(target: str, homes: Collection[str]) -> bool:
+    """Whether the walk below one of `homes` meets the target of a link under its own name."""
+    path = Path(target)
+    return any(
+        str(home) in homes and not any(part.startswith(".") for part in path.relative_to(home).parts)
+        for home in path.parents
+    )
 
 
 def is_utf8(path: str | os.PathLike[str]) -> bool:

@@ -1,8 +1,22 @@
-"""Which ids came already, for a source of any length: kept on disk beyond a few megabytes."""
+"""Ids of clips by their sound, and which ids came already, for a source of any length."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from pathlib import Path
+
+from emotionthinker import audio
+
+
+def named_by(sound: str) -> str:
+    """An id: the path without its ending, with the part of the recording or the row that is meant.
+
+    >>> [named_by(sound) for sound in ("a/talk.opus#t=1.5,4.25", "take#1.2.wav", "shard.parquet#17")]
+    ['a/talk#t=1.5,4.25', 'take#1.2', 'shard#17']
+    """
+    file = audio.file_of(sound)
+    return Path(os.path.splitext(file)[0]).as_posix() + sound[len(file) :]
 
 
 class Seen:

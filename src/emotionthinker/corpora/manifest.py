@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from emotionthinker import languages
 from emotionthinker.corpora import files, ids, labels, splits
-from emotionthinker.corpora.tables import rows as rows
+from emotionthinker.corpora.tables import rows
 from emotionthinker.errors import CorpusError, RecordError
 from emotionthinker.records import GENDERS, Utterance
 
@@ -49,7 +49,10 @@ def utterances(sources: Sequence[str | Path], language: str | None = None) -> It
     come as `BadRow`. Raises `RecordError` for a source that does not exist or is of no known kind, and where
     `language` is none.
     """
-    language = _language(language, "language of the clips that name none")
+    try:
+        language = languages.checked(language)
+    except ValueError as error:
+        raise RecordError(f"language of the clips that name none: {error}") from error
     with contextlib.closing(ids.Seen()) as seen:
         for source in sources:
             for item in _rows(Path(source), language):
@@ -141,12 +144,6 @@ def _from_manifest(path: Path, language: str | None) -> Iterator[Utterance | Bad
             yield BadRow(where, error)
 
 
-def _named_by(sound: str) -> str:
-    """An id: the path without its ending, with the part of the recording or the row that is meant."""
-    path, mark, part = sound.partition("#")
-    return Path(path).with_suffix("").as_posix() + mark + part
-
-
 def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where: str) -> Utterance:
     """One manifest row as an `Utterance`; relative audio paths count from `folder`. Raises `RecordError`."""
     fields = {key: value for key, value in row.items() if not _is_empty(value)}
@@ -155,17 +152,18 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
         raise RecordError(f"{where}: no sound file named; expected one of the fields {', '.join(ALIASES['audio'])}")
     used = {name for names in ALIASES.values() for name in names}
     kept = {key: value for key, value in fields.items() if key not in used}
-    dataset = _text(kept.get("dataset"))
+    dataset, extra = _text(kept.get("dataset")), _extra(kept)
+    told = _language(kept.get("language") or extra.get("language"))
     emotion, original = labels.resolve(_text(named["emotion"]), _text(named["original_label"]), dataset)
     try:
         utterance = Utterance.model_validate(
             {
                 **{k: v for k, v in kept.items() if k not in {"gender", "language", "dataset", "prosody", "version"}},
-                "extra": _extra(kept, where),
-                "id": _text(named["id"]) or _named_by(str(named["audio"])),
+                "extra": extra,
+                "id": _text(named["id"]) or ids.named_by(str(named["audio"])),
                 "audio": str((folder / str(named["audio"])).resolve()),
                 "dataset": dataset,
-                "language": _language(kept.get("language"), where) or language,
+                "language": told or (None if "language" in extra else language),
                 "speaker": _text(named["speaker"]),
                 "text": _text(named["text"]),
                 "emotion": emotion,
@@ -178,21 +176,22 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
     return utterance.model_copy(update={"split": splits.assign(utterance)})
 
 
-def _extra(fields: dict[str, Any], where: str) -> dict[str, Any]:
+def _extra(fields: dict[str, Any]) -> dict[str, Any]:
     """Fields that an Utterance has no place for travel along; a corpus' own `version` is one of them.
 
-    Tables without objects hold `extra` as JSON text.
+    Tables without objects hold `extra` as JSON text; other text of such a column stays as `extra.extra`. A `language`
+    or `gender` that is not known to us stays there.
     """
     extra = fields.get("extra", {})
     with contextlib.suppress(ValueError):
         extra = json.loads(extra) if isinstance(extra, str) else extra
-    if not isinstance(extra, dict):
-        raise RecordError(f"{where}: extra {extra!r}; expected an object; a column of another name is carried along")
-    carried = dict(extra)
+    carried = dict(extra) if isinstance(extra, dict) else {"extra": fields["extra"]}
     if _is_other(fields.get("gender")):
         carried["gender"] = fields["gender"]
     if "version" in fields and not isinstance(fields["version"], int):
         carried["version"] = fields["version"]
+    if "language" in fields and not _language(fields["language"]):
+        carried["language"] = fields["language"]
     return carried
 
 
@@ -214,11 +213,12 @@ def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
     return next((fields[name] for name in names if name in fields), None)
 
 
-def _language(value: Any, where: str) -> str | None:
+def _language(value: Any) -> str | None:
+    """None for a word that names no language: it stays in `extra.language`, and the clip is no English one for it."""
     try:
         return languages.checked(_text(value))
-    except ValueError as error:
-        raise RecordError(f"{where}: {error}") from error
+    except ValueError:
+        return None
 
 
 def _is_empty(value: Any) -> bool:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from emotionthinker import audio
 from emotionthinker.corpora import files, known_bad
 from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, missing_sheet, sounds, table
 
@@ -93,16 +94,23 @@ def _row(where: str, row: dict[str, str], ours: str, split: str, clips: dict[str
 
 
 def told(path: Path) -> dict[str, Any]:
-    """The split by the folder, the speaker by the sheet where it lies beside that folder."""
+    """The split by the folder."""
     ours = known_bad.meld_split(path)
-    if not ours:
+    return {"split": _SPLITS[ours]} if ours else {}
+
+
+def sheets(sound: Path, root: Path) -> dict[str, Any]:
+    """The speaker by the sheet where it lies beside the folder of the split."""
+    ours, home = known_bad.meld_split(sound), sound.parent.parent
+    if not ours or not home.is_relative_to(root):
         return {}
-    row = _sheet(path.parent.parent / f"{ours}_sent_emo.csv").get(path.stem)
-    return {"split": _SPLITS[ours], **(_speaker(row) if row else {})}
+    path = home / f"{ours}_sent_emo.csv"
+    row = _sheet(path, audio.stamp(path)).get(sound.stem)
+    return _speaker(row) if row else {}
 
 
 @lru_cache(maxsize=3)
-def _sheet(path: Path) -> dict[str, dict[str, str]]:
+def _sheet(path: Path, stamp: str) -> dict[str, dict[str, str]]:
     """dia0_utt0 -> row; empty without the sheet."""
     return {_name(row): row for _, row in table(path)} if path.is_file() else {}
 
@@ -169,4 +177,5 @@ CORPUS = Corpus(
     read,
     told,
     absent,
+    sheets,
 )

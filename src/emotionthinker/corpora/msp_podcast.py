@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from emotionthinker import audio
 from emotionthinker.corpora import files
 from emotionthinker.corpora.base import Corpus, Item, bad, clip, number, table
 
@@ -65,15 +66,17 @@ def _utterance(row: dict[str, str], stem: str, sound: Path, label: str, words: P
     )
 
 
-def told(path: Path) -> dict[str, Any]:
-    """Split, speaker and gender by the sheet of the MSP-Podcast the path lies in; its names alone tell nothing."""
-    home = path.parent.parent
+def sheets(sound: Path, root: Path) -> dict[str, Any]:
+    """Split, speaker and gender by the sheet of the MSP-Podcast the sound lies in; names alone tell nothing."""
+    home = sound.parent.parent
+    if not home.is_relative_to(root):
+        return {}
     sheet = next((sheet for name in _SHEETS if (sheet := home / "Labels" / name).is_file()), None)
-    return _by_name(sheet).get(path.stem, {}) if sheet else {}
+    return _by_name(sheet, audio.stamp(sheet)).get(sound.stem, {}) if sheet else {}
 
 
 @lru_cache(maxsize=1)
-def _by_name(sheet: Path) -> dict[str, dict[str, Any]]:
+def _by_name(sheet: Path, stamp: str) -> dict[str, dict[str, Any]]:
     return {Path(row.get("FileName", "")).stem: _known(row) for _, row in table(sheet)}
 
 
@@ -102,5 +105,5 @@ CORPUS = Corpus(
     "Labels/labels_consensus.csv (or labels_concensus.csv), Audios/MSP-PODCAST_0001_0008.wav, "
     "Transcripts/MSP-PODCAST_0001_0008.txt",
     read,
-    told,
+    sheets=sheets,
 )

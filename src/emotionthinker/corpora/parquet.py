@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from emotionthinker import audio, embedded
+from emotionthinker.corpora import ids
 from emotionthinker.errors import AudioError
 from emotionthinker.records import Utterance
 from emotionthinker.runs import replacing
@@ -97,8 +98,7 @@ def _part(name: str) -> dict[str, Any]:
     samples, rate = audio.load(name, native=True)
     encoded = io.BytesIO()
     soundfile.write(encoded, samples, rate, format="FLAC", subtype="PCM_24")
-    path, _, part = Path(name).name.partition("#")
-    return {"bytes": encoded.getvalue(), "path": f"{Path(path).stem}-{part}.flac"}
+    return {"bytes": encoded.getvalue(), "path": ids.named_by(Path(name).name).replace("#", "-") + ".flac"}
 
 
 def _type(annotation: Any) -> Any:

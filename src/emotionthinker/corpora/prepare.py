@@ -27,17 +27,11 @@ def prepare(corpus: Corpus, root: Path, out: Path) -> dict[str, Any]:
     if out.suffix != ".jsonl":
         raise CorpusError("wrong_layout", f"--out {out}: expected a file that ends in .jsonl; `annotate` reads it")
     out.parent.mkdir(parents=True, exist_ok=True)
-    part, side = out.with_name(out.name + ".part"), failures_of(out)
-    side_part = side.with_name(side.name + ".part")
-    try:
-        tally = _write(corpus, root, out, part, side_part)
-        side_part.replace(side)
+    with replacing(out) as part:
+        with replacing(failures_of(out)) as side_part:
+            tally = _write(corpus, root, out, part, side_part)
         if not tally.rows:
             raise _no_clip(corpus, root, out, tally.failed)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
-        side_part.unlink(missing_ok=True)
     absent = corpus.absent(root)
     return {**tally.summary(), **({"absent": absent} if absent else {})}
 

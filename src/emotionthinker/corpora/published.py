@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emotionthinker import audio, embedded
-from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS, MANIFESTS, BadRow, rows
+from emotionthinker import embedded
+from emotionthinker.corpora import ids
+from emotionthinker.corpora.manifest import ALIASES, GENDER_WORDS, MANIFESTS, BadRow
 from emotionthinker.corpora.places import Places
+from emotionthinker.corpora.tables import rows
 from emotionthinker.errors import RecordError
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -71,7 +73,7 @@ def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
     if path.suffix.lower() not in kinds or not path.is_file():
         raise RecordError(f"{path}: not an annotation set; expected a file, one of {' '.join(sorted(kinds))}")
     places = Places(folder)
-    for number, row in _listed(path) if path.suffix.lower() == ".json" else rows(path):
+    for number, row in rows(path):
         where = f"{path.name}:{number}"
         try:
             if isinstance(row, RecordError):
@@ -79,18 +81,6 @@ def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
             yield _published(row, places, path, where)
         except RecordError as error:
             yield BadRow(where, error)
-
-
-def _listed(path: Path) -> Iterator[tuple[int, dict[str, Any] | RecordError]]:
-    """(number, row) of one JSON list. Raises `RecordError` for other JSON, or none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RecordError(f"{path}: not JSON: {error}; a file of JSON lines is named .jsonl") from error
-    if not isinstance(found, list):
-        raise RecordError(f"{path}: holds no list; expected [{{...}}, ...], one object a clip")
-    for number, row in enumerate(found, 1):
-        yield number, row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
 
 
 def _published(row: dict[str, Any], places: Places, sheet: Path, where: str) -> Published:
@@ -103,9 +93,8 @@ def _published(row: dict[str, Any], places: Places, sheet: Path, where: str) -> 
             f"{where}: nothing to audit; expected one of {', '.join(n for f in FIELDS.values() for n in f)}"
         )
     written = str(named["audio"])
-    file = audio.file_of(written)
     clip = {
-        "id": str(named["id"] or Path(file).with_suffix("").as_posix() + written[len(file) :]),
+        "id": str(named["id"] or ids.named_by(written)),
         "audio_path": str(_sound(written, places, sheet, where).resolve()),
         "transcription": named["text"],
         "emotion": named["emotion"],

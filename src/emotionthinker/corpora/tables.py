@@ -1,8 +1,9 @@
-"""Rows of a table file (JSONL, CSV, TSV, Parquet) as they stand; one that cannot be read comes as its error."""
+"""Rows of a table (JSONL, JSON list, CSV, TSV, Parquet) as they stand; one that cannot be read comes as its error."""
 
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -12,13 +13,37 @@ from typing import Any
 from emotionthinker import embedded
 from emotionthinker.errors import RecordError
 
+
+class NoListError(RecordError):
+    """A JSON file that holds something else than a list."""
+
+
 Row = tuple[int, dict[str, Any] | RecordError]
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """(line or row number, its fields as they stand) of a manifest; a row that cannot be read is its error."""
-    return {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(path.suffix.lower(), _jsonl)(path)
+    """(line or row number, its fields as they stand) of a table; a row that cannot be read is its error.
+
+    Raises `RecordError` for a Parquet or `.json` file that cannot be read, `NoListError` for other JSON than a list.
+    """
+    kinds = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet, ".json": _json}
+    return kinds.get(path.suffix.lower(), _jsonl)(path)
+
+
+def _json(path: Path) -> Iterator[Row]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RecordError(f"{path}: not JSON: {error}; a file of JSON lines is named .jsonl") from error
+    if not isinstance(found, list):
+        raise NoListError(f"{path}: holds no list; expected [{{...}}, ...], one object a clip")
+    for number, row in enumerate(found, 1):
+        yield number, _object(row, path, number)
+
+
+def _object(row: Any, path: Path, number: int) -> dict[str, Any] | RecordError:
+    return row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
@@ -31,11 +56,14 @@ def _jsonl(path: Path) -> Iterator[Row]:
             except json.JSONDecodeError as error:
                 yield number, RecordError(f"{path}:{number}: not JSON: {error}")
                 continue
-            yield number, row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
+            yield number, _object(row, path, number)
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    """Numbers are those of a row's last line. In a TSV a line is a row: quotation marks of its texts open nothing."""
+    """Numbers are those of a row's last line; fields that a row leaves out at its end are None.
+
+    In a TSV a line is a row: quotation marks of its texts open nothing.
+    """
     tabs = path.suffix.lower() == ".tsv"
     with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
         rules: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
@@ -55,10 +83,10 @@ def _csv(path: Path) -> Iterator[Row]:
             values = [_unquoted(value) for value in values] if tabs else values
             if header is None:
                 header = values
-            elif len(values) == len(header):
-                yield reader.line_num, dict(zip(header, values, strict=True))
+            elif len(values) > len(header):
+                yield reader.line_num, RecordError(_surplus(path, reader.line_num, len(values), len(header)))
             elif values:
-                yield reader.line_num, RecordError(_misfit(path, reader.line_num, len(values), len(header)))
+                yield reader.line_num, dict(itertools.zip_longest(header, values))
 
 
 def _unquoted(value: str) -> str:
@@ -75,10 +103,9 @@ def _torn(path: Path, first: int, last: int, error: csv.Error) -> str:
     )
 
 
-def _misfit(path: Path, line: int, values: int, fields: int) -> str:
-    many = "more" if values > fields else "fewer"
+def _surplus(path: Path, line: int, values: int, fields: int) -> str:
     return (
-        f"{path}:{line}: {many} values ({values}) than the header has fields ({fields}); put a field that holds the "
+        f"{path}:{line}: more values ({values}) than the header has fields ({fields}); put a field that holds the "
         "delimiter into double quotes (CSV), or take it out (TSV)"
     )
 

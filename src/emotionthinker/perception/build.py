@@ -15,10 +15,10 @@ from typing import Any
 
 from pydantic import Field
 
+from emotionthinker.corpora.splits import TRAIN, is_held_out
 from emotionthinker.errors import RecipeError
 from emotionthinker.perception.questions import (
     CAPTION,
-    TRAIN,
     Row,
     attribute_rows,
     balanced,
@@ -39,7 +39,8 @@ class PerceptionRecipe(Recipe):
     """The prosody-centric corpus of section 3.2 and, from each held-out split (`test`: Table 5), a test set."""
 
     records: Path
-    """Annotated utterances (JSONL of `annotate`); `split` is `train` or names a held-out set (`test`, `validation`)."""
+    """Annotated utterances (JSONL of `annotate`); `split` is `train`, a held-out set (`test`, `validation`), or
+    of another name (`fold1`): such a set gets the questions of training under its own name."""
     max_per_task: int | None = Field(default=None, ge=1)
     """At most so many training questions of each task, balanced over the answers; None keeps all."""
     max_test_per_task: int | None = Field(default=200, ge=1)
@@ -104,7 +105,7 @@ def _attributes(utterances: list[Utterance], recipe: PerceptionRecipe) -> list[R
     )
     kept: list[Row] = []
     for split in _splits(utterances):
-        limit = recipe.max_per_task if split == TRAIN else recipe.max_test_per_task
+        limit = recipe.max_test_per_task if is_held_out(split) else recipe.max_per_task
         kept += balanced([row for row in rows if row["split"] == split], limit, recipe.seed)
     return kept
 
@@ -120,7 +121,7 @@ def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Pa
     with JsonlStore(out / "sequences.jsonl") as store, _pool(recipe.workers) as run_jobs, _progress() as progress:
         known = {result["id"]: result for result in store.rows()}
         for split in _splits(utterances):
-            total = recipe.comparative if split == TRAIN else recipe.comparative_test
+            total = recipe.comparative_test if is_held_out(split) else recipe.comparative
             mine = [u for u in utterances if split_of(u) == split]
             for place, attribute in enumerate(WORDS):
                 quota = total // 3 + (place < total % 3)

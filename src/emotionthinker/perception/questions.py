@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from emotionthinker.corpora.splits import TRAIN, is_held_out, named
 from emotionthinker.records import Utterance, transcript_of
 
 ATTRIBUTES = ("pitch", "energy", "speed", "intonation_shape", "intonation_style", "stress", "gender")
@@ -14,8 +15,6 @@ ORDERS = ("order_pitch", "order_speed", "order_energy")
 TASKS = ATTRIBUTES + ORDERS
 CAPTION = "caption"
 """All attributes of a clip in one answer: for training only, since the other tasks test each of them alone."""
-TRAIN = "train"
-"""The split that training reads; every other one is held out, and stays the set it is."""
 
 ANSWERS: dict[str, tuple[str, ...]] = {
     "pitch": ("low", "normal", "high"),
@@ -191,12 +190,12 @@ def wording(task: str, key: str, *, transcript: str | None, transcript_share: fl
 def attribute_rows(
     utterances: Iterable[Utterance], *, seed: int, transcript_share: float, **clarity: float
 ) -> list[Row]:
-    """One question row for every clear attribute of every utterance; for those to train on, a caption as well."""
+    """One question row for every clear attribute of every utterance; where it is not held out, a caption as well."""
     rows = []
     for utterance in utterances:
         transcript = transcript_of(utterance)
         answers = clear_answers(utterance, **clarity)
-        if split_of(utterance) == TRAIN and (described := caption(utterance)):
+        if not is_held_out(utterance.split) and (described := caption(utterance)):
             answers[CAPTION] = described
         for task, answer in answers.items():
             question = wording(task, utterance.id, transcript=transcript, transcript_share=transcript_share, seed=seed)
@@ -205,8 +204,11 @@ def attribute_rows(
 
 
 def split_of(utterance: Utterance) -> str:
-    """The split a question belongs to; a record that names none is for training."""
-    return utterance.split or TRAIN
+    """The split a question belongs to, training in any spelling as `train`; a record that names none is for training.
+
+    A foreign split (`fold1`) keeps its name: its questions are those of a training split, read by that name.
+    """
+    return named(utterance.split) or TRAIN
 
 
 def question_row(

@@ -51,9 +51,10 @@ def annotate(
 
     `audio` is a sound file, or samples [n] or [n, channels] at `sample_rate`. `text` and `gender` (female, male) win
     over what would be recognised; `transcribe=False` leaves a missing text missing. `language` is a code or an English
-    name; None is told by the recogniser, and a given text is then read as English. `recogniser` is `whisper-base`
-    (embedded) or `faster-whisper:MODEL`, `stress` is `acoustic` or `whistress:FOLDER`. `calibration` names the cuts of
-    the levels (None: measurements only). Odd sound never raises: what it does not support is None with a `reason`.
+    name; None is told by the recogniser, and a given text is then read by its letters (`rate.method` says so).
+    `recogniser` is `whisper-base` (embedded) or `faster-whisper:MODEL`, `stress` is `acoustic` or `whistress:FOLDER`.
+    `calibration` names the cuts of the levels (None: measurements only). Odd sound never raises: what it does not
+    support is None with a `reason`.
     Raises `AudioError` for unusable files or arrays, `ValueError` for an unknown gender, language or recogniser,
     `RecipeError` or `WeightsError` for a chosen recogniser or stress detector that cannot be had.
     """

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from emotionthinker import audio, runs
 from emotionthinker.corpora import manifest
+from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import AudioError, RecordError
 from emotionthinker.prosody import activity, pitch, speaker
 from emotionthinker.records import GENDERS, Utterance
@@ -52,7 +53,7 @@ def extract(source: Path) -> Table:
         vector = speaker.features(samples, rate, pitch.track(samples, rate), activity.speech_mask(samples, rate))
         if vector is not None:
             rows.append(vector)
-            facts.append((item.gender == "female", item.speaker, item.dataset or "", item.split == "test"))
+            facts.append((item.gender == "female", item.speaker, item.dataset or "", is_held_out(item.split)))
     if not rows:
         raise RecordError(f"{source}: no voiced clip with gender and speaker; both are needed to fit")
     female, speakers, datasets, held_out = zip(*facts, strict=True)

@@ -25,11 +25,12 @@ class SpokenWord(NamedTuple):
 
 
 def primary(language: str | None) -> str:
-    """The language's code without region (`en-GB`, `English` -> `en`); nothing given counts as English.
+    """The language's code without region (`en-GB`, `English` -> `en`).
 
-    Raises `ValueError` for what names no language.
+    `und` where it is not known, and the word itself where it names no language: both are read by their letters, since
+    the sounds of English would be a guess.
     """
-    return re.split(r"[-_]", languages.checked(language) or "en")[0]
+    return re.split(r"[-_]", languages.kept(language) or languages.UNKNOWN)[0]
 
 
 def read(text: str, language: str | None = "en") -> list[SpokenWord]:

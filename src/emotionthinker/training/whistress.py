@@ -15,14 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from emotionthinker import audio
-from emotionthinker.corpora.base import words_of
-from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import AudioError, RecipeError, RecordError, kind_of
 from emotionthinker.folder_lock import is_main_process
 from emotionthinker.models import whistress, word_pieces
@@ -31,6 +29,7 @@ from emotionthinker.prosody.batch import failure
 from emotionthinker.recipes import Recipe
 from emotionthinker.runs import Run, frees_folder, model_files, put_in_place, write_json, write_lines
 from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
+from emotionthinker.training.stress_clips import StressClip, chosen
 
 BEST, VALIDATION, FAILURES = "best.safetensors", "validation.json", "failures.jsonl"
 
@@ -45,7 +44,7 @@ class WhistressRecipe(Recipe):
     clips: Path
     """JSONL of `StressClip`s."""
     test: Path | None = None
-    """JSONL of clips the finished detector is measured on."""
+    """JSONL of clips the finished detector is measured on: of rows that name a split, those that are held out."""
     validation: float = Field(0.1, gt=0, lt=1)
     """Share of the clips that chooses the epoch."""
     epochs: int = Field(20, gt=0)
@@ -62,62 +61,6 @@ class WhistressRecipe(Recipe):
     threads: int | None = None
 
 
-class StressClip(BaseModel):
-    """A line of the data: sound of up to 30 s (Whisper's window), what is said in it, and which words are stressed.
-
-    An Utterance with `text` and `extra.stressed_places` (`corpus stress_17k`) is such a line too.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-    audio: Path
-    """Relative to the folder of the JSONL."""
-    transcription: str
-    stressed: list[int]
-    """Places of the stressed words in `words`, from 0."""
-    split: str | None = None
-    """Held-out clips (`test`, `validation`) are not trained on."""
-
-    @property
-    def words(self) -> list[str]:
-        """What blanks and hyphens part, as the corpora count places."""
-        return [word[0] for word in words_of(self.transcription)]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_utterance(cls, row: Any) -> Any:
-        extra = row.get("extra") if isinstance(row, dict) else None
-        if not isinstance(extra, dict) or "stressed_places" not in extra:
-            return row
-        return {**row, "transcription": row.get("text"), "stressed": extra["stressed_places"]}
-
-
-def read_clips(path: Path) -> list[StressClip]:
-    """The clips of a JSONL. Raises `RecordError` with file and line for one that cannot be used, or for none."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}; expected JSONL of clips") from error
-    clips = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            clip = StressClip.model_validate_json(line)
-        except ValidationError as error:
-            raise RecordError(
-                f"{path}:{number}: {error.errors()[0]['msg']} ({error.errors()[0]['loc']}); expected "
-                '{"audio": "a.wav", "transcription": "I never said that", "stressed": [1]}, or a record of '
-                "`emotionthinker corpus stress_17k` (text, extra.stressed_places)"
-            ) from error
-        words = len(clip.words)
-        if not words or any(not 0 <= place < words for place in clip.stressed):
-            raise RecordError(f"{path}:{number}: stressed is {clip.stressed}; expected places in 0..{words - 1}")
-        clips.append(clip.model_copy(update={"audio": path.parent / clip.audio}))
-    if not clips:
-        raise RecordError(f"{path} holds no clips")
-    return clips
-
-
 def check_clips(clips: Sequence[StressClip], model: WhiStress, out: Path) -> None:
     """Decode every clip and read its text once before the first step.
 
@@ -130,7 +73,8 @@ def check_clips(clips: Sequence[StressClip], model: WhiStress, out: Path) -> Non
             read.labelled(clip)
         except (AudioError, RecordError) as error:
             bad.append(failure(clip.audio.stem, str(clip.audio), kind_of(error), str(error)))
-    write_lines(out / FAILURES, bad)
+    if is_main_process():
+        write_lines(out / FAILURES, bad)
     if bad:
         shown = "\n".join(row["message"] for row in bad[:5])
         raise RecordError(
@@ -256,8 +200,7 @@ def run(recipe: WhistressRecipe, out: Path) -> dict[str, Any]:
         return dict(state.previous["metrics"])
     state.refuse_other()
     state.begin()
-    clips = [clip for clip in read_clips(recipe.clips) if not is_held_out(clip.split)]
-    tests = read_clips(recipe.test) if recipe.test else []
+    clips, tests = chosen(recipe.clips, recipe.test)
     training, held = split(clips, recipe)
     rows, steps = schedule(training, recipe)
     whisper, processor = whistress.load_backbone(recipe.backbone)
