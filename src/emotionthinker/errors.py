@@ -57,5 +57,8 @@ def message_of(error: BaseException) -> str:
 
 
 def kind_of(error: BaseException) -> str:
-    """The typed reason written into a side file: the kind of an audio or corpus error, else the class name."""
-    return error.kind if isinstance(error, (AudioError, CorpusError)) else type(error).__name__
+    """The typed reason written into a side file: the kind of an audio or corpus error, `bad_row` for another row that
+    does not hold what it must, else the class name."""
+    if isinstance(error, (AudioError, CorpusError)):
+        return error.kind
+    return "bad_row" if isinstance(error, RecordError) else type(error).__name__

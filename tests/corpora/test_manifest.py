@@ -9,7 +9,7 @@ import pytest
 
 from emotionthinker.corpora import parquet
 from emotionthinker.corpora.manifest import BadRow, size, utterances
-from emotionthinker.errors import RecordError
+from emotionthinker.errors import RecordError, kind_of
 from emotionthinker.records import Utterance, write_jsonl
 
 ROW = {
@@ -208,3 +208,22 @@ def test_parts_of_one_recording_have_ids_of_their_own(tmp_path: Path) -> None:
         "a/shard#17",
         "a/take#1.2",
     ]
+
+
+def test_files_of_one_name_in_two_folders_are_two_clips(tmp_path: Path) -> None:
+    for name in ("a/001.wav", "b/001.wav", "c/b/001.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = list(utterances([tmp_path / "a", tmp_path / "b", tmp_path / "c/b/001.wav", tmp_path / "a"]))
+    assert [item.id for item in found[:2]] == ["001.wav", "b/001.wav"]
+    for item in found[2:]:
+        assert isinstance(item, BadRow), "b/001.wav is taken; a folder given twice holds the same clips"
+        assert kind_of(item.error) == "repeated_id"
+
+
+def test_a_table_parted_by_semicolons_is_told(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path;text\na.wav;hello\n")
+    (bad,) = utterances([tmp_path / "m.csv"])
+    assert isinstance(bad, BadRow)
+    assert "parted by ';'" in str(bad.error)
+    assert kind_of(bad.error) == "bad_row"

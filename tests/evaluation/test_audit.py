@@ -109,7 +109,7 @@ def test_failed_rows_are_typed_and_set_the_exit_status(annotations: Path, tmp_pa
     assert "12 of 16 rows audited" in result.output
     assert "4 rows failed" in result.output
     reasons = Counter(row["reason"] for row in rows_of(out / "failures.jsonl"))
-    assert reasons == {"RecordError": 2, "undecodable": 1, "missing": 1}
+    assert reasons == {"bad_row": 2, "undecodable": 1, "missing": 1}
     header = next(line for line in result.output.splitlines() if line.startswith("field"))
     assert header.split()[-1] == "kappa"
     assert any(line.split()[:3] == ["pitch", "12", "10"] for line in result.output.splitlines())

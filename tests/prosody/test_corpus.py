@@ -106,9 +106,9 @@ def test_a_corpus_is_annotated_and_failures_are_typed(clips: Path, tmp_path: Pat
     assert [u.split for u in annotated] == ["train", "train", "test", "test", "train", "train"]
     assert list(parquet.read(out / "utterances.parquet")) == annotated
     failures = [json.loads(line) for line in (out / "failures.jsonl").read_text().splitlines()]
-    assert {f["reason"] for f in failures} == {"undecodable", "missing", "RecordError"}
+    assert {f["reason"] for f in failures} == {"undecodable", "missing", "bad_row"}
     summary = json.loads((out / "summary.json").read_text())
-    assert summary["failures"] == {"undecodable": 1, "missing": 1, "RecordError": 1}
+    assert summary["failures"] == {"undecodable": 1, "missing": 1, "bad_row": 1}
     assert sum(summary["words"]["all"]["energy"].values()) == 6
     assert json.loads((out / "manifest.json").read_text())["status"] == "finished"
 

@@ -213,7 +213,7 @@ def test_clips_that_cannot_be_used_are_all_named_before_the_first_step(
     assert "failures.jsonl" in str(caught.value)
     found = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").read_text().splitlines()]
     assert {(row["id"], row["reason"]) for row in found} == {
-        ("long", "too_long"), ("gone", "missing"), ("wordy", "RecordError"),
+        ("long", "too_long"), ("gone", "missing"), ("wordy", "bad_row"),
     }  # fmt: skip
 
 

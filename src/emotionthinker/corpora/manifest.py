@@ -45,22 +45,34 @@ class BadRow(NamedTuple):
 def utterances(sources: Sequence[str | Path], language: str | None = None) -> Iterator[Utterance | BadRow]:
     """Every clip of `sources` in order, unique ids, audio paths absolute, emotion one of the nine, split assigned.
 
-    `language` (a code or an English name) is used where a row names none. Rows that cannot be read, or repeat an id,
-    come as `BadRow`. Raises `RecordError` for a source that does not exist or is of no known kind, and where
-    `language` is none.
+    `language` (a code or an English name) is used where a row names none. A file called as one of an earlier folder has
+    its own folder's name in its id. Rows that cannot be read, or repeat an id, come as `BadRow`. Raises `RecordError`
+    for a source that does not exist or is of no known kind, and where `language` is none.
     """
     try:
         language = languages.checked(language)
     except ValueError as error:
         raise RecordError(f"language of the clips that name none: {error}") from error
     with contextlib.closing(ids.Seen()) as seen:
-        for source in sources:
-            for item in _rows(Path(source), language):
+        for place, source in enumerate(map(Path, sources)):
+            again = source.resolve() in (Path(earlier).resolve() for earlier in sources[:place])
+            for item in _rows(source, language):
+                named = item if again else _renamed(item, source)
                 if seen.add(item.id):
                     yield item
+                elif named.id != item.id and seen.add(named.id):
+                    yield named
                 else:
-                    text = f"{source}: id {item.id!r} comes a second time; ids must be unique"
-                    yield BadRow(item.id, RecordError(text))
+                    text = f"{source}: id {item.id!r} comes a second time; ids must be unique: give each row an `id`"
+                    yield BadRow(item.id, CorpusError("repeated_id", text))
+
+
+def _renamed(item: Utterance | BadRow, source: Path) -> Utterance | BadRow:
+    """A clip that a file or folder names, called after that folder as well; others as they are."""
+    if isinstance(item, BadRow) or Path(item.id).name != Path(item.audio or "").name:
+        return item
+    folder = source.resolve() if source.is_dir() else source.resolve().parent
+    return item.model_copy(update={"id": f"{folder.name}/{item.id}"})
 
 
 def size(sources: Sequence[str | Path]) -> int:
@@ -149,7 +161,9 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
     fields = {key: value for key, value in row.items() if not _is_empty(value)}
     named = {ours: _first(fields, names) for ours, names in ALIASES.items()}
     if named["audio"] is None:
-        raise RecordError(f"{where}: no sound file named; expected one of the fields {', '.join(ALIASES['audio'])}")
+        semicolons = "; the columns seem to be parted by ';': save it with commas" if ";" in "".join(row) else ""
+        expected = ", ".join(ALIASES["audio"])
+        raise RecordError(f"{where}: no sound file named; expected one of the fields {expected}{semicolons}")
     used = {name for names in ALIASES.values() for name in names}
     kept = {key: value for key, value in fields.items() if key not in used}
     dataset, extra = _text(kept.get("dataset")), _extra(kept)
