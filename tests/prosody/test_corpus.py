@@ -24,7 +24,7 @@ from emotionthinker.errors import RecipeError, RecordError, WeightsError
 from emotionthinker.prosody import batch, parts, speaker, speakers
 from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import Prosody, Transcript, Utterance, read_jsonl
+from emotionthinker.records import NO_RECOGNISER, Prosody, Transcript, Utterance, read_jsonl
 from kill import kill_when
 
 RATE = 16000
@@ -140,6 +140,13 @@ def test_a_second_run_measures_nothing_and_a_changed_row_only_itself(
     assert len(found) == 6
 
 
+def test_other_measurements_go_on_with_nothing(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(recipe(clips), tmp_path / "out", progress=False)
+    monkeypatch.setattr(batch, "MEASURES", batch.MEASURES + 1)
+    counts = run(recipe(clips), tmp_path / "out", progress=False)
+    assert (counts["measured"], counts["resumed"]) == (6, 0)
+
+
 def test_failed_rows_are_tried_again(clips: Path, tmp_path: Path, speech: Any) -> None:
     out = tmp_path / "out"
     run(recipe(clips), out, progress=False)
@@ -162,7 +169,7 @@ def test_words_that_no_recogniser_heard_are_tried_again_once_there_is_one(
 
     def measure(row: dict[str, Any], *_: Any) -> dict[str, Any]:
         text = row.get("text") or ("well" if there else None)
-        said = Transcript(text=text, reason=None if text else batch.NO_RECOGNISER)
+        said = Transcript(text=text, reason=None if text else NO_RECOGNISER)
         return {**row, "text": text, "prosody": Prosody(duration_s=1.0, transcript=said).model_dump(mode="json")}
 
     rows = [json.loads(line) for line in clips.read_text().splitlines()[:3]]

@@ -28,7 +28,7 @@ from emotionthinker.errors import RecipeError, WeightsError, kind_of
 from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import Prosody, Utterance, read_jsonl
+from emotionthinker.records import NO_RECOGNISER, Prosody, Utterance, read_jsonl
 
 _log = logging.getLogger(__name__)
 
@@ -244,7 +244,7 @@ def _warnings(tally: summary.Tally, calibration: Calibration) -> Iterator[str]:
     """What to know before the words are used."""
     if warning := calibration.warning():
         yield warning
-    if unheard := tally.reasons["transcript"][batch.NO_RECOGNISER]:
+    if unheard := tally.reasons["transcript"][NO_RECOGNISER]:
         yield (
             f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "
             "then annotate again: these clips alone are measured anew"

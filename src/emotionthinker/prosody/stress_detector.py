@@ -18,7 +18,7 @@ from emotionthinker.models import word_pieces
 from emotionthinker.prosody import faster, reading_out, whisper
 from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.rate import WordSpan
-from emotionthinker.records import Stress, Word
+from emotionthinker.records import ACOUSTIC, WHISTRESS, Stress, Word
 from emotionthinker.runs import model_stamp
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Samples = npt.NDArray[np.float32]
 
-ACOUSTIC, METHOD = "acoustic", "whistress"
 _RATE = 16_000
 _EDGE_S = 0.3
 _LEAST = 1e-4
@@ -47,7 +46,7 @@ def folder_of(method: str) -> Path | None:
     name, _, folder = method.partition(":")
     if method == ACOUSTIC:
         return None
-    if name == METHOD and folder:
+    if name == WHISTRESS and folder:
         return Path(folder).expanduser()
     raise RecipeError(f"stress is {method!r}; expected 'acoustic' or 'whistress:FOLDER' (a folder with classifier.pt)")
 
@@ -116,7 +115,7 @@ def measure(
         Word(text=s.text, start_s=s.start_s, end_s=s.end_s, score=round(_log_odds(p), 4), stressed=p > 0.5)
         for s, p in zip(spans, likely, strict=True)
     ]
-    return Stress(words=words, method=METHOD)
+    return Stress(words=words, method=WHISTRESS)
 
 
 def stress_words(

@@ -15,7 +15,7 @@ from emotionthinker.prosody import faster, whisper
 from emotionthinker.prosody.activity import Mask, segments
 from emotionthinker.prosody.faster import RECOGNISER
 from emotionthinker.prosody.heard import Heard, unintelligible
-from emotionthinker.records import Transcript, Word
+from emotionthinker.records import NO_RECOGNISER, Transcript, Word
 
 Samples = npt.NDArray[np.float32]
 
@@ -60,7 +60,7 @@ def measure(
     except (WeightsError, ImportError):
         if named:
             raise
-        return Transcript(reason="no_recogniser")
+        return Transcript(reason=NO_RECOGNISER)
     kept = [(start_s, part) for start_s, part in parts if not unintelligible(part)]
     if not kept:
         return Transcript(reason="unintelligible")
