@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def test_reasons_without_words(speech: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert measured(speech(), transcribe=False).reason == "no_transcript"
     assert measured(np.zeros(RATE, np.float32)).reason == "silent"
 
-    monkeypatch.setattr(whisper, "_load", lambda home: WeightsError("run `emotionthinker weights`"))
+    monkeypatch.setattr(whisper, "_failures", {os.environ.get("EMOTIONTHINKER_HOME"): WeightsError("no network")})
     assert measured(speech()).reason == "no_recogniser"
 
 

@@ -53,6 +53,9 @@ def test_a_missing_recogniser_is_looked_for_once_and_warned_of(speech: Any, monk
     with pytest.raises(WeightsError):
         whisper.embedded()
     assert len(tried) == 1
+    whisper.try_again()
+    monkeypatch.setattr(nano, "load_whisper", lambda: "there")
+    assert whisper.embedded() == "there"
     whisper._load.cache_clear()
 
 

@@ -25,7 +25,7 @@ from emotionthinker import runs, workers
 from emotionthinker.corpora import manifest, parquet
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, WeightsError, kind_of
-from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary
+from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary, whisper
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import NO_RECOGNISER, Prosody, Utterance, read_jsonl
@@ -51,6 +51,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
     job = runs.Run(out, "annotate", recipe.model_dump(mode="json"), list(recipe.source))
     job.begin()
+    whisper.try_again()
     measured = out / "measured"
     measured.mkdir(exist_ok=True)
     with runs.replacing(out / "failures.jsonl") as part, open(part, "w", encoding="utf-8") as failures:
@@ -123,11 +124,12 @@ class _Measuring:
 
     @functools.cached_property
     def can_hear(self) -> bool:
-        """Whether the embedded recogniser can be had (fetched if need be); asked where stored rows lack it."""
-        try:
-            from emotionthinker.models import nano
+        """Whether the embedded recogniser can be had (fetched if need be); asked where stored rows lack it.
 
-            nano.prepare()
+        It is loaded, not only looked for: rows that would fail once more are not to be measured anew in every run.
+        """
+        try:
+            whisper.embedded()
         except (WeightsError, ImportError, OSError):
             return False
         return True
