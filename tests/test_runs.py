@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from emotionthinker.errors import RecipeError, RecordError
+from emotionthinker.recipes import Recipe
 from emotionthinker.runs import (
     JsonlStore,
     Run,
@@ -107,6 +108,37 @@ def test_a_run_is_finished_only_for_the_same_recipe_and_inputs(tmp_path: Path) -
     assert not Run(tmp_path / "out", "stage", {"seed": 1, "steps": 3}, [source]).finished
     source.write_text("two")
     assert not Run(tmp_path / "out", "stage", {"seed": 1, "steps": 2}, [source]).finished
+
+
+class _Inner(Recipe):
+    rank: int = 1
+
+
+class _Old(Recipe):
+    steps: int
+    inner: _Inner = _Inner()
+
+
+class _InnerNow(_Inner):
+    alpha: float = 2.0
+
+
+class _Now(_Old):
+    inner: _InnerNow = _InnerNow()
+    source: Path | None = None
+
+
+def test_a_field_that_is_new_makes_no_other_run_of_an_old_one(tmp_path: Path) -> None:
+    run = Run(tmp_path, "stage", _Old(steps=2), [])
+    run.begin()
+    run.finish()
+    again = Run(tmp_path, "stage", _Now(steps=2), [])
+    again.refuse_other()
+    assert again.finished
+    for changed in (_Now(steps=3), _Now(steps=2, source=tmp_path), _Now(steps=2, inner=_InnerNow(alpha=3))):
+        assert Run(tmp_path, "stage", changed, []).other == ["recipe"]
+    Run(tmp_path, "stage", _Now(steps=2), []).begin()
+    assert Run(tmp_path, "stage", _Old(steps=2), []).other == ["recipe"]  # what the new field did is not known here
 
 
 def test_a_folder_takes_one_process_at_a_time(tmp_path: Path) -> None:

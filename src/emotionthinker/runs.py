@@ -16,6 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
 from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.folder_lock import hold, is_main_process, release
 
@@ -151,7 +153,11 @@ class Run:
     `status` is `running` until `finish` was called; a finished run of the same recipe and inputs is not done again.
     """
 
-    def __init__(self, folder: str | Path, stage: str, recipe: dict[str, Any], inputs: list[str | Path]) -> None:
+    def __init__(
+        self, folder: str | Path, stage: str, recipe: BaseModel | dict[str, Any], inputs: list[str | Path]
+    ) -> None:
+        self.recipe = recipe
+        settings = recipe.model_dump(mode="json") if isinstance(recipe, BaseModel) else recipe
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / "manifest.json"
@@ -159,9 +165,9 @@ class Run:
         self.manifest: dict[str, Any] = {
             "stage": stage,
             "status": "running",
-            "recipe": recipe,
+            "recipe": settings,
             "inputs": {str(p): sha256(p) for p in inputs if Path(p).is_file()},
-            "seed": recipe.get("seed"),
+            "seed": settings.get("seed"),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             **environment(),
         }
@@ -175,9 +181,24 @@ class Run:
     @property
     def other(self) -> list[str]:
         """What differs from the run whose manifest lies in the folder, of `recipe` and `inputs`."""
+        if not self.previous:
+            return []
         recipe = json.loads(json.dumps(self.manifest["recipe"], default=str))
         now = {"recipe": recipe, "inputs": self.manifest["inputs"]}
-        return [key for key, value in now.items() if self.previous and self.previous.get(key) != value]
+        before = {**self.previous, "recipe": self.previous_recipe}
+        return [key for key, value in now.items() if before.get(key) != value]
+
+    @property
+    def previous_recipe(self) -> dict[str, Any]:
+        """The recipe of that run; a field that came into recipes later has today's default, which kept what was done
+        until then."""
+        before: dict[str, Any] = self.previous.get("recipe", {})
+        if not isinstance(self.recipe, BaseModel):
+            return before
+        try:
+            return type(self.recipe).model_validate(before).model_dump(mode="json")
+        except ValidationError:  # of another stage, or with a field that is no more
+            return before
 
     def refuse_other(self) -> None:
         """Raise `RecipeError` when the folder holds a run with another recipe or other inputs: its checkpoints and

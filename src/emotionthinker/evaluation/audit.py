@@ -70,7 +70,7 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
         Calibration.load(recipe.calibration)
     if not recipe.audio.is_dir():
         raise RecordError(f"{recipe.audio}: no such folder; expected the one the sound files of the set lie in")
-    job = runs.Run(out, "audit", recipe.model_dump(mode="json"), [recipe.annotations])
+    job = runs.Run(out, "audit", recipe, [recipe.annotations])
     job.begin()
     bad = _prepare(recipe, out / "clips.jsonl")
     counts = corpus.run(measuring, out / "annotate", progress=progress)

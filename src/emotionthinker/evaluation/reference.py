@@ -49,7 +49,7 @@ def run(recipe: ReferenceRecipe, out: Path, *, encoder: Encoder | None = None) -
     """
     import json
 
-    job = Run(out, "reference", recipe.model_dump(mode="json"), [recipe.records])
+    job = Run(out, "reference", recipe, [recipe.records])
     result_file = job.folder / "reference.json"
     if job.finished and result_file.is_file():
         return dict(json.loads(result_file.read_text(encoding="utf-8")))

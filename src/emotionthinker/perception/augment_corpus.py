@@ -88,7 +88,7 @@ def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str,
     if not (recipe.pitch or recipe.speed or recipe.energy):
         raise RecipeError("no change is asked for; give at least one of pitch, speed or energy")
     variants.check_tools()
-    job = runs.Run(out, "augment", recipe.model_dump(mode="json"), list(recipe.source))
+    job = runs.Run(out, "augment", recipe, list(recipe.source))
     job.begin()
     folder = Path(out).resolve() / "audio"
     for part in folder.glob("*.part"):

@@ -75,7 +75,7 @@ def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
     out = Path(out).resolve()
     if not recipe.records.is_file():
         raise RecipeError(f"records {recipe.records} do not exist; `emotionthinker annotate` writes them")
-    job = Run(out, "perception", recipe.model_dump(mode="json"), [recipe.records])
+    job = Run(out, "perception", recipe, [recipe.records])
     if job.finished:
         return dict(job.previous["counts"])
     if job.other:

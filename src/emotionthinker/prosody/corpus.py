@@ -49,7 +49,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     started = time.monotonic()
     recipe.check()
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
-    job = runs.Run(out, "annotate", recipe.model_dump(mode="json"), list(recipe.source))
+    job = runs.Run(out, "annotate", recipe, list(recipe.source))
     job.begin()
     whisper.try_again()
     measured = out / "measured"
