@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -180,6 +181,28 @@ def test_a_folder_is_free_when_its_stage_is_over(tmp_path: Path) -> None:
         stage(0, tmp_path)
     with FileLock(tmp_path / ".lock").acquire(timeout=0):
         assert stage.__name__ == "stage"
+
+
+def test_a_call_that_is_refused_leaves_the_folder_to_the_run_in_it(tmp_path: Path) -> None:
+    """Two calls in one process, as from two threads: neither the refused nor the finished one lets others in."""
+
+    @frees_folder
+    def stage(recipe: int, out: Path) -> None:
+        run = Run(out, "stage", {"seed": recipe}, [])
+        run.refuse_other()
+        run.begin()
+        run.finish()
+
+    first = Run(tmp_path, "stage", {"seed": 1}, [])
+    first.begin()
+    for seed in (2, 1):
+        with pytest.raises(RecipeError, match="another recipe") if seed == 2 else contextlib.nullcontext():
+            stage(seed, tmp_path)
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / ".lock").acquire(timeout=0)
+    first.finish()
+    with FileLock(tmp_path / ".lock").acquire(timeout=0):
+        pass
 
 
 def test_of_a_distributed_run_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

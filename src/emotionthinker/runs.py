@@ -19,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.folder_lock import hold, is_main_process, release
+from emotionthinker.folder_lock import hold, is_held, is_main_process, release
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -162,6 +162,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / "manifest.json"
         self._started = time.time()
+        self._holds = False
         self.manifest: dict[str, Any] = {
             "stage": stage,
             "status": "running",
@@ -217,13 +218,13 @@ class Run:
         """
         if not is_main_process():
             return
-        hold(self.folder)
+        self._holds = hold(self.folder)
         earlier = self.previous.get("seconds", 0.0) if not self.finished else 0.0
         self.manifest["seconds"] = self.manifest["seconds_before"] = earlier
         write_json(self.path, self.manifest)
 
     def finish(self, *, counts: dict[str, Any] | None = None, metrics: dict[str, Any] | None = None) -> None:
-        """Write the manifest of a run that came to its end; the folder is free again."""
+        """Write the manifest of a run that came to its end; the folder is free again, unless it was held before."""
         if not is_main_process():
             return
         self.manifest.update(
@@ -233,20 +234,23 @@ class Run:
             metrics=metrics or {},
         )
         write_json(self.path, self.manifest)
-        release(self.folder)
+        if self._holds:
+            release(self.folder)
 
 
 def frees_folder(run: Callable[Concatenate[A, Path, P], R]) -> Callable[Concatenate[A, Path, P], R]:
     """A stage's `run(recipe, out, ...)` after which `out` is free again, however it ended: a process that lives on, as
-    a notebook's does, must not lock others out of what failed in it.
+    a notebook's does, must not lock others out of what failed in it. A folder held before the call stays held.
     """
 
     @functools.wraps(run)
     def freeing(recipe: A, out: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        held_before = is_held(Path(out))
         try:
             return run(recipe, out, *args, **kwargs)
         finally:
-            release(Path(out))
+            if not held_before:
+                release(Path(out))
 
     return freeing
 
