@@ -48,10 +48,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def put_in_place(part: Path, place: Path) -> Path:
-    """Give what was written beside it its place, so that it appears whole or not at all; returns `place`.
+    """Give what was written beside it its place, so that it appears whole or not at all; returns `place`."""
+    usual_mode(part)
+    if place.is_dir():
+        shutil.rmtree(place)
+    return part.replace(place)
 
-    Files get the mode new files have here: safetensors makes them readable by their owner alone.
-    """
+
+def usual_mode(part: Path) -> None:
+    """Give a file, or those in a folder, the mode new files have here: safetensors makes them their owner's alone."""
     probe = part.with_name(part.name + ".mode")
     probe.touch()
     mode = probe.stat().st_mode & 0o777
@@ -59,9 +64,6 @@ def put_in_place(part: Path, place: Path) -> Path:
     for path in part.rglob("*") if part.is_dir() else [part]:
         if path.is_file():
             path.chmod(mode)
-    if place.is_dir():
-        shutil.rmtree(place)
-    return part.replace(place)
 
 
 def write_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
