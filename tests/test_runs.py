@@ -253,4 +253,12 @@ def test_a_model_stamp_changes_with_its_name_and_files(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"weights")
     second = model_stamp(tmp_path)
     os.utime(tmp_path / "model.bin", ns=(0, 0))
-    assert len({first, second, model_stamp(tmp_path)}) == 3
+    third = model_stamp(tmp_path)
+    for folder in ("adapter", "checkpoint-3"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "weights.pt").write_bytes(b"w")
+    fourth = model_stamp(tmp_path)
+    (tmp_path / "checkpoint-3" / "weights.pt").write_bytes(b"other")
+    assert model_stamp(tmp_path) == fourth
+    (tmp_path / "adapter" / "weights.pt").write_bytes(b"other")
+    assert len({first, second, third, fourth, model_stamp(tmp_path), model_stamp(tmp_path / "model.bin")}) == 6

@@ -267,15 +267,23 @@ def model_files(model: str | Path) -> list[Path]:
     folder = Path(model)
     if folder.is_file():
         return [folder]
-    found = [p for pattern in ("*.safetensors", "*.json") for p in folder.rglob(pattern)] if folder.is_dir() else []
-    return sorted(p for p in found if not any(part.startswith("checkpoint") for part in p.relative_to(folder).parts))
+    return [path for path in _inside(folder) if path.suffix in (".safetensors", ".json")]
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The files of a model's folder and of those in it, but for checkpoints; none of what is no folder."""
+    found = ((path, path.relative_to(folder).parts) for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path, parts in found if not any(part.startswith("checkpoint") for part in parts))
 
 
 def model_stamp(model: str | Path) -> str:
-    """Changes with the name of a model and, of a local folder, with its files (names, sizes, times of change)."""
-    folder = Path(model).expanduser()
-    inside = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    files = [f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in inside]
+    """Changes with the name of a model and, of a local one, with its files (names, sizes, times of change).
+
+    All its files, of any kind: nothing is read, and what a model needs beside its weights differs from kind to kind.
+    """
+    place = Path(model).expanduser()
+    inside = [place] if place.is_file() else _inside(place)
+    files = [f"{path.relative_to(place)}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in inside]
     return hashlib.sha1("|".join([str(model), *files]).encode(), usedforsecurity=False).hexdigest()[:16]
 
 

@@ -112,7 +112,7 @@ def shards(source: Path) -> list[Path]:
 def without_copies(files: Sequence[Path]) -> list[Path]:
     """The files but the tables that hold the clips of a run's `utterances.jsonl` which is among them."""
     read = {file.resolve().parent for file in files if file.name == WHOLE}
-    return [file for file in files if not read & {_run_of(file)}]
+    return [file for file in files if _run_of(file) not in read]
 
 
 def _run_of(file: Path) -> Path | None:
