@@ -83,12 +83,12 @@ def test_the_first_words_of_long_sound_tell_its_language(speech: Any, monkeypatc
 def test_an_ear_hears_the_whole_sound_once(speech: Any) -> None:
     lengths = []
 
-    def ear(samples: np.ndarray, language: str | None) -> Heard:
+    def listen(samples: np.ndarray, language: str | None) -> Heard:
         lengths.append(len(samples))
         return Heard("so", -0.1, language or "de")
 
     sound = np.concatenate([np.zeros(RATE, np.float32), speech(seconds=2.0)])
-    found = measured(sound, language=None, ear=ear)
+    found = measured(sound, language=None, listen=listen)
     assert (found.text, found.source, found.language) == ("so", "whisper-base", "de")
     assert lengths == [3 * RATE]
 

@@ -114,7 +114,7 @@ def measure(
         language=language,
         transcribe=transcribe,
         recogniser=recogniser,
-        ear=None if ear is None else ear.listen,
+        listen=None if ear is None else ear.listen,
     )
     language = said.language or language
     pace, spans = rate.measure(samples, sample_rate, speech, said.text, language)

@@ -72,7 +72,7 @@ class Ear:
         from emotionthinker.models.whistress import Encoded, full_scale
 
         own = self.detector.whisper, self.detector.processor
-        heard, states = whisper.listen(full_scale(samples), _RATE, language, whisper=own)
+        heard, states = whisper.listen(full_scale(samples), _RATE, language, loaded=own)
         self._heard = samples, Encoded(states[-1], states[self.detector.layer])
         return heard
 
@@ -88,8 +88,9 @@ def ear_of(method: str, recogniser: str) -> Ear | None:
     folder = folder_of(method)
     if folder is None or recogniser != faster.RECOGNISER:
         return None
-    detector = _detector(folder)
-    return Ear(detector) if detector.backbone == "nano" else None
+    from emotionthinker.models import whistress
+
+    return Ear(_detector(folder)) if whistress.settings_of(folder)["backbone"] == "nano" else None
 
 
 def measure(
@@ -104,9 +105,10 @@ def measure(
     """Words with the log-odds of being stressed as `score`; `stressed` from even odds, as many as there are.
 
     `text` is what was said, with punctuation, as the detector was trained on it. A language the backbone does not know
-    leaves the words unjudged with reason `other_language`. Raises `WeightsError` where the detector cannot be had.
+    leaves the words unjudged with reason `other_language`. `ear` is that of the same folder. Raises `WeightsError`
+    where the detector cannot be had.
     """
-    detector = _detector(folder)
+    detector = _detector(folder) if ear is None else ear.detector
     if not detector.supports(language):
         words = [Word(text=s.text, start_s=s.start_s, end_s=s.end_s) for s in spans]
         return Stress(words=words, reason="other_language")

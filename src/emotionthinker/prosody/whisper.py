@@ -59,14 +59,14 @@ def recognise(
 
 
 def listen(
-    samples: Samples, sample_rate: int, language: str | None = "en", *, whisper: tuple[Any, Any] | None = None
+    samples: Samples, sample_rate: int, language: str | None = "en", *, loaded: tuple[Any, Any] | None = None
 ) -> Listening:
     """Words of mono samples up to 30 s together with the encoder's states: one pass for all who read them.
 
-    `whisper` is a Whisper model of transformers and its processor, multilingual or English only; by default the
+    `loaded` is a Whisper model of transformers and its processor, multilingual or English only; by default the
     embedded one. Raises `WeightsError` without its packages, `ImportError` without torch.
     """
-    model, processor = whisper or embedded()
+    model, processor = loaded or embedded()
     return _window(model, processor, resampled(samples, sample_rate, _RATE), language, WINDOW_S)
 
 
