@@ -7,25 +7,21 @@ import functools
 import hashlib
 import json
 import os
-import platform
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from emotionthinker.environment import environment
 from emotionthinker.errors import RecipeError, RecordError
 from emotionthinker.folder_lock import hold, is_held, is_main_process, release
 
 A = TypeVar("A")
 R = TypeVar("R")
 P = ParamSpec("P")
-
-_PACKAGES = ("emotionthinker", "numpy", "scipy", "torch", "transformers", "trl", "peft", "swift-f0", "pocketsphinx")
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -285,30 +281,3 @@ def model_stamp(model: str | Path) -> str:
     inside = [place] if place.is_file() else _inside(place)
     files = [f"{path.relative_to(place)}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in inside]
     return hashlib.sha1("|".join([str(model), *files]).encode(), usedforsecurity=False).hexdigest()[:16]
-
-
-def environment() -> dict[str, Any]:
-    """Versions, platform and the commit of the source tree where there is one."""
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "versions": versions,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "git": _commit(),
-    }
-
-
-def _commit() -> str | None:
-    here = Path(__file__).resolve().parent
-    try:
-        out = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return out.stdout.strip()
