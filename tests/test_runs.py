@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from emotionthinker.errors import RecipeError, RecordError
+from emotionthinker.recipes import Recipe
 from emotionthinker.runs import (
     JsonlStore,
     Run,
@@ -109,6 +111,37 @@ def test_a_run_is_finished_only_for_the_same_recipe_and_inputs(tmp_path: Path) -
     assert not Run(tmp_path / "out", "stage", {"seed": 1, "steps": 2}, [source]).finished
 
 
+class _Inner(Recipe):
+    rank: int = 1
+
+
+class _Old(Recipe):
+    steps: int
+    inner: _Inner = _Inner()
+
+
+class _InnerNow(_Inner):
+    alpha: float = 2.0
+
+
+class _Now(_Old):
+    inner: _InnerNow = _InnerNow()
+    source: Path | None = None
+
+
+def test_a_field_that_is_new_makes_no_other_run_of_an_old_one(tmp_path: Path) -> None:
+    run = Run(tmp_path, "stage", _Old(steps=2), [])
+    run.begin()
+    run.finish()
+    again = Run(tmp_path, "stage", _Now(steps=2), [])
+    again.refuse_other()
+    assert again.finished
+    for changed in (_Now(steps=3), _Now(steps=2, source=tmp_path), _Now(steps=2, inner=_InnerNow(alpha=3))):
+        assert Run(tmp_path, "stage", changed, []).other == ["recipe"]
+    Run(tmp_path, "stage", _Now(steps=2), []).begin()
+    assert Run(tmp_path, "stage", _Old(steps=2), []).other == ["recipe"]  # what the new field did is not known here
+
+
 def test_a_folder_takes_one_process_at_a_time(tmp_path: Path) -> None:
     program = textwrap.dedent(
         f"""
@@ -148,6 +181,28 @@ def test_a_folder_is_free_when_its_stage_is_over(tmp_path: Path) -> None:
         stage(0, tmp_path)
     with FileLock(tmp_path / ".lock").acquire(timeout=0):
         assert stage.__name__ == "stage"
+
+
+def test_a_call_that_is_refused_leaves_the_folder_to_the_run_in_it(tmp_path: Path) -> None:
+    """Two calls in one process, as from two threads: neither the refused nor the finished one lets others in."""
+
+    @frees_folder
+    def stage(recipe: int, out: Path) -> None:
+        run = Run(out, "stage", {"seed": recipe}, [])
+        run.refuse_other()
+        run.begin()
+        run.finish()
+
+    first = Run(tmp_path, "stage", {"seed": 1}, [])
+    first.begin()
+    for seed in (2, 1):
+        with pytest.raises(RecipeError, match="another recipe") if seed == 2 else contextlib.nullcontext():
+            stage(seed, tmp_path)
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / ".lock").acquire(timeout=0)
+    first.finish()
+    with FileLock(tmp_path / ".lock").acquire(timeout=0):
+        pass
 
 
 def test_of_a_distributed_run_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,4 +253,12 @@ def test_a_model_stamp_changes_with_its_name_and_files(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"weights")
     second = model_stamp(tmp_path)
     os.utime(tmp_path / "model.bin", ns=(0, 0))
-    assert len({first, second, model_stamp(tmp_path)}) == 3
+    third = model_stamp(tmp_path)
+    for folder in ("adapter", "checkpoint-3"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "weights.pt").write_bytes(b"w")
+    fourth = model_stamp(tmp_path)
+    (tmp_path / "checkpoint-3" / "weights.pt").write_bytes(b"other")
+    assert model_stamp(tmp_path) == fourth
+    (tmp_path / "adapter" / "weights.pt").write_bytes(b"other")
+    assert len({first, second, third, fourth, model_stamp(tmp_path), model_stamp(tmp_path / "model.bin")}) == 6

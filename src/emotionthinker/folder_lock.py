@@ -12,14 +12,15 @@ from emotionthinker.errors import RecipeError
 _held: dict[Path, FileLock] = {}
 
 
-def hold(folder: Path) -> None:
+def hold(folder: Path) -> bool:
     """Keep other processes out of `folder` until `release`, or this process ends. Raises `RecipeError` when one is in.
 
-    A stage started twice, or left running by a `reproduce` that was killed, would write the same files twice.
+    A stage started twice, or left running by a `reproduce` that was killed, would write the same files twice. False
+    when this process held it before: who did so lets go of it.
     """
     place = folder.resolve()
     if place in _held:
-        return
+        return False
     lock = FileLock(place / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -28,6 +29,12 @@ def hold(folder: Path) -> None:
             f"another process is at work in {folder}; wait for it or stop it (`ps`), or use another folder"
         ) from error
     _held[place] = lock
+    return True
+
+
+def is_held(folder: Path) -> bool:
+    """Whether this process keeps others out of `folder`."""
+    return folder.resolve() in _held
 
 
 def release(folder: Path) -> None:

@@ -23,6 +23,10 @@ PITCH_LEVELS = ENERGY_LEVELS = ("low", "normal", "high")
 RATE_LEVELS = ("slow", "normal", "fast")
 SHAPES = ("rising", "falling", "rising-falling", "falling-rising", "level")
 STYLES = ("flat", "moderate", "expressive")
+ACOUSTIC, ACOUSTIC_SPREAD, WHISTRESS = "acoustic", "acoustic (words placed by length, not aligned)", "whistress"
+"""Methods of `Stress`: prominence of words that alignment placed, of words spread by their length, or a detector."""
+NO_RECOGNISER = "no_recogniser"
+"""The reason of a `Transcript` without words since the embedded recogniser could not be had."""
 GENDERS = ("female", "male")
 AGE_GROUPS = ("Child", "Teenager", "Young Adult", "Middle-aged", "Elderly")
 CRITERIA = ("factual_alignment", "interpretative_quality", "caption_completeness", "fluency_and_structural_clarity")

@@ -7,23 +7,21 @@ import functools
 import hashlib
 import json
 import os
-import platform
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
+from emotionthinker.environment import environment
 from emotionthinker.errors import RecipeError, RecordError
-from emotionthinker.folder_lock import hold, is_main_process, release
+from emotionthinker.folder_lock import hold, is_held, is_main_process, release
 
 A = TypeVar("A")
 R = TypeVar("R")
 P = ParamSpec("P")
-
-_PACKAGES = ("emotionthinker", "numpy", "scipy", "torch", "transformers", "trl", "peft", "swift-f0", "pocketsphinx")
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -46,10 +44,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def put_in_place(part: Path, place: Path) -> Path:
-    """Give what was written beside it its place, so that it appears whole or not at all; returns `place`.
+    """Give what was written beside it its place, so that it appears whole or not at all; returns `place`."""
+    usual_mode(part)
+    if place.is_dir():
+        shutil.rmtree(place)
+    return part.replace(place)
 
-    Files get the mode new files have here: safetensors makes them readable by their owner alone.
-    """
+
+def usual_mode(part: Path) -> None:
+    """Give a file, or those in a folder, the mode new files have here: safetensors makes them their owner's alone."""
     probe = part.with_name(part.name + ".mode")
     probe.touch()
     mode = probe.stat().st_mode & 0o777
@@ -57,9 +60,6 @@ def put_in_place(part: Path, place: Path) -> Path:
     for path in part.rglob("*") if part.is_dir() else [part]:
         if path.is_file():
             path.chmod(mode)
-    if place.is_dir():
-        shutil.rmtree(place)
-    return part.replace(place)
 
 
 def write_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -151,17 +151,22 @@ class Run:
     `status` is `running` until `finish` was called; a finished run of the same recipe and inputs is not done again.
     """
 
-    def __init__(self, folder: str | Path, stage: str, recipe: dict[str, Any], inputs: list[str | Path]) -> None:
+    def __init__(
+        self, folder: str | Path, stage: str, recipe: BaseModel | dict[str, Any], inputs: list[str | Path]
+    ) -> None:
+        self.recipe = recipe
+        settings = recipe.model_dump(mode="json") if isinstance(recipe, BaseModel) else recipe
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / "manifest.json"
         self._started = time.time()
+        self._holds = False
         self.manifest: dict[str, Any] = {
             "stage": stage,
             "status": "running",
-            "recipe": recipe,
+            "recipe": settings,
             "inputs": {str(p): sha256(p) for p in inputs if Path(p).is_file()},
-            "seed": recipe.get("seed"),
+            "seed": settings.get("seed"),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             **environment(),
         }
@@ -175,9 +180,24 @@ class Run:
     @property
     def other(self) -> list[str]:
         """What differs from the run whose manifest lies in the folder, of `recipe` and `inputs`."""
+        if not self.previous:
+            return []
         recipe = json.loads(json.dumps(self.manifest["recipe"], default=str))
         now = {"recipe": recipe, "inputs": self.manifest["inputs"]}
-        return [key for key, value in now.items() if self.previous and self.previous.get(key) != value]
+        before = {**self.previous, "recipe": self.previous_recipe}
+        return [key for key, value in now.items() if before.get(key) != value]
+
+    @property
+    def previous_recipe(self) -> dict[str, Any]:
+        """The recipe of that run; a field that came into recipes later has today's default, which kept what was done
+        until then."""
+        before: dict[str, Any] = self.previous.get("recipe", {})
+        if not isinstance(self.recipe, BaseModel):
+            return before
+        try:
+            return type(self.recipe).model_validate(before).model_dump(mode="json")
+        except ValidationError:  # of another stage, or with a field that is no more
+            return before
 
     def refuse_other(self) -> None:
         """Raise `RecipeError` when the folder holds a run with another recipe or other inputs: its checkpoints and
@@ -196,13 +216,13 @@ class Run:
         """
         if not is_main_process():
             return
-        hold(self.folder)
+        self._holds = hold(self.folder)
         earlier = self.previous.get("seconds", 0.0) if not self.finished else 0.0
         self.manifest["seconds"] = self.manifest["seconds_before"] = earlier
         write_json(self.path, self.manifest)
 
     def finish(self, *, counts: dict[str, Any] | None = None, metrics: dict[str, Any] | None = None) -> None:
-        """Write the manifest of a run that came to its end; the folder is free again."""
+        """Write the manifest of a run that came to its end; the folder is free again, unless it was held before."""
         if not is_main_process():
             return
         self.manifest.update(
@@ -212,20 +232,23 @@ class Run:
             metrics=metrics or {},
         )
         write_json(self.path, self.manifest)
-        release(self.folder)
+        if self._holds:
+            release(self.folder)
 
 
 def frees_folder(run: Callable[Concatenate[A, Path, P], R]) -> Callable[Concatenate[A, Path, P], R]:
     """A stage's `run(recipe, out, ...)` after which `out` is free again, however it ended: a process that lives on, as
-    a notebook's does, must not lock others out of what failed in it.
+    a notebook's does, must not lock others out of what failed in it. A folder held before the call stays held.
     """
 
     @functools.wraps(run)
     def freeing(recipe: A, out: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        held_before = is_held(Path(out))
         try:
             return run(recipe, out, *args, **kwargs)
         finally:
-            release(Path(out))
+            if not held_before:
+                release(Path(out))
 
     return freeing
 
@@ -240,40 +263,21 @@ def model_files(model: str | Path) -> list[Path]:
     folder = Path(model)
     if folder.is_file():
         return [folder]
-    found = [p for pattern in ("*.safetensors", "*.json") for p in folder.rglob(pattern)] if folder.is_dir() else []
-    return sorted(p for p in found if not any(part.startswith("checkpoint") for part in p.relative_to(folder).parts))
+    return [path for path in _inside(folder) if path.suffix in (".safetensors", ".json")]
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The files of a model's folder and of those in it, but for checkpoints; none of what is no folder."""
+    found = ((path, path.relative_to(folder).parts) for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path, parts in found if not any(part.startswith("checkpoint") for part in parts))
 
 
 def model_stamp(model: str | Path) -> str:
-    """Changes with the name of a model and, of a local folder, with its files (names, sizes, times of change)."""
-    folder = Path(model).expanduser()
-    inside = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    files = [f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in inside]
+    """Changes with the name of a model and, of a local one, with its files (names, sizes, times of change).
+
+    All its files, of any kind: nothing is read, and what a model needs beside its weights differs from kind to kind.
+    """
+    place = Path(model).expanduser()
+    inside = [place] if place.is_file() else _inside(place)
+    files = [f"{path.relative_to(place)}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in inside]
     return hashlib.sha1("|".join([str(model), *files]).encode(), usedforsecurity=False).hexdigest()[:16]
-
-
-def environment() -> dict[str, Any]:
-    """Versions, platform and the commit of the source tree where there is one."""
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "versions": versions,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "git": _commit(),
-    }
-
-
-def _commit() -> str | None:
-    here = Path(__file__).resolve().parent
-    try:
-        out = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return out.stdout.strip()

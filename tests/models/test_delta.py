@@ -113,6 +113,23 @@ def test_a_change_of_low_rank_survives_its_rank(tmp_path: Path) -> None:
     assert report.bytes == 4 * (96 + 64) + 2 * 4 * 4
 
 
+def test_a_difference_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base, tuned = {"w": torch.zeros(2, 2)}, {"w": torch.ones(2, 2)}
+    (tmp_path / "other").touch()
+    delta.compress(base, tuned, EXACT, tmp_path / "d")
+    assert (tmp_path / "d").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+    def full(pieces: Any, path: Path, **_: Any) -> None:
+        path.write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(delta, "save_file", full)
+    with pytest.raises(OSError, match="no space"):
+        delta.compress(base, tuned, EXACT, tmp_path / "d")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "other"]
+    assert (tmp_path / "d").read_bytes() != b"half"
+
+
 @settings(max_examples=30)
 @given(
     shape=st.lists(st.integers(1, 12), min_size=0, max_size=3),

@@ -44,3 +44,15 @@ def test_one_word_that_is_written_otherwise_costs_no_other_its_punctuation(
     text: str, words: list[str], pieces: list[str]
 ) -> None:
     assert word_pieces.of(text, words) == pieces
+
+
+def test_a_long_text_of_other_words_takes_no_time() -> None:
+    """A recogniser that went astray: 20,000 words, none of which is there, took minutes."""
+    text = " ".join(f"a{number}" for number in range(20_000))
+    words = [f"b{number}" for number in range(20_000)] + ["a19999"]
+    assert word_pieces.of(text, words)[-2:] == [" b19999", " a19999"]
+
+
+def test_what_is_glued_to_a_word_is_the_next_one() -> None:
+    assert word_pieces.of("rock'n roll", ["rock", "'n", "roll"]) == ["rock", "'n", " roll"]
+    assert word_pieces.of("take 'em all", ["bring", "'em", "all"]) == ["bring", " 'em", " all"]

@@ -14,6 +14,7 @@ from emotionthinker.corpora import manifest
 from emotionthinker.errors import RecipeError
 from emotionthinker.perception import augment_corpus, variants
 from emotionthinker.perception.augment_corpus import AugmentRecipe, run
+from emotionthinker.prosody import batch
 from kill import kill_when
 
 from .conftest import RATE, syllables
@@ -116,6 +117,14 @@ def test_a_second_run_makes_only_what_is_new_changed_or_lost(
     run(recipe(clips), out, progress=False)
     assert "soft/energy+6" in {row["id"] for row in lines(out / "rejected.jsonl")}
     assert not (out / "audio" / "soft_energy+6.flac").exists()  # what a rejected variant once was is no longer there
+
+
+def test_other_measurements_go_on_with_no_variant(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [getattr(task, "key", None) for task in augment_corpus.tasks(recipe(clips), tmp_path)]
+    monkeypatch.setattr(batch, "MEASURES", batch.MEASURES + 1)
+    after = [getattr(task, "key", None) for task in augment_corpus.tasks(recipe(clips), tmp_path)]
+    assert len(before) == len(after) == 6
+    assert not set(before) & set(after)
 
 
 def test_changed_sound_is_noticed_behind_a_part_of_it_too(tmp_path: Path) -> None:

@@ -102,6 +102,33 @@ def test_a_new_recipe_starts_over(records: Path, whole: Path, tmp_path: Path) ->
     assert not any(str(name).endswith("speed") for name in seconds)
 
 
+def test_a_recipe_that_asks_for_fewer_keeps_the_sequences_it_asks_for(
+    records: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(whole, out)
+    monkeypatch.setattr(build, "build", lambda job: pytest.fail("worked again"))
+    summary = run(recipe(records, comparative=1, comparative_test=0, min_margin=0.7), out)
+    kept = rows(out / "sequences.jsonl")
+    assert kept == [row for row in rows(whole / "sequences.jsonl") if row["id"] in {kept["id"] for kept in kept}]
+    assert summary["sequences_tried"] == len(kept) < len(rows(whole / "sequences.jsonl"))
+
+
+def test_sequences_of_other_sound_or_measurements_are_made_anew(
+    records: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(whole, out)
+    monkeypatch.setattr(build, "MEASURES", build.MEASURES + 1)
+    made: list[str] = []
+    real = build.build
+    monkeypatch.setattr(build, "build", lambda job: (made.append(job["id"]), real(job))[1])
+    run(recipe(records, comparative_test=0), out)
+    found = [str(row["id"]) for row in rows(out / "sequences.jsonl")]
+    assert made == found
+    assert len(set(found)) == len(found) > 2
+
+
 def seconds_of(folder: Path, name: str) -> float:
     return next(float(str(row["seconds"])) for row in rows(folder / "sequences.jsonl") if row["id"] == name)
 

@@ -16,8 +16,7 @@ from emotionthinker.perception.questions import (
     clear_answers,
     wording,
 )
-from emotionthinker.prosody import stress_detector
-from emotionthinker.records import Utterance, Word
+from emotionthinker.records import ACOUSTIC, WHISTRESS, Utterance, Word
 
 from .conftest import measured
 
@@ -83,11 +82,11 @@ def test_stress_of_a_detector_is_asked_by_its_own_margin() -> None:
         scores = (("I", -1.0), ("never", log_odds))
         return [Word(text=text, start_s=0, end_s=1, score=score, stressed=score > 0) for text, score in scores]
 
-    clear, close = (changed(stress={"method": stress_detector.METHOD, "words": words(x)}) for x in (3.0, 0.2))
+    clear, close = (changed(stress={"method": WHISTRESS, "words": words(x)}) for x in (3.0, 0.2))
     assert clear_answers(clear)["stress"] == "never"
     assert "stress" not in clear_answers(close)
     assert "stress" in clear_answers(close, min_margin_log_odds=1.0)
-    assert clear_answers(changed(stress={"method": stress_detector.ACOUSTIC, "words": words(0.2)}))["stress"] == "never"
+    assert clear_answers(changed(stress={"method": ACOUSTIC, "words": words(0.2)}))["stress"] == "never"
 
 
 def test_wordings_cover_all_tasks_and_offer_choice() -> None:

@@ -21,10 +21,11 @@ from filelock import FileLock
 from emotionthinker import workers
 from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError, WeightsError
-from emotionthinker.prosody import batch, parts, speaker, speakers
+from emotionthinker.prosody import batch, parts, speaker, speakers, whisper
 from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
+from emotionthinker.prosody.heard import Heard, Listening
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import Prosody, Transcript, Utterance, read_jsonl
+from emotionthinker.records import NO_RECOGNISER, Prosody, Transcript, Utterance, read_jsonl
 from kill import kill_when
 
 RATE = 16000
@@ -140,6 +141,13 @@ def test_a_second_run_measures_nothing_and_a_changed_row_only_itself(
     assert len(found) == 6
 
 
+def test_other_measurements_go_on_with_nothing(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(recipe(clips), tmp_path / "out", progress=False)
+    monkeypatch.setattr(batch, "MEASURES", batch.MEASURES + 1)
+    counts = run(recipe(clips), tmp_path / "out", progress=False)
+    assert (counts["measured"], counts["resumed"]) == (6, 0)
+
+
 def test_failed_rows_are_tried_again(clips: Path, tmp_path: Path, speech: Any) -> None:
     out = tmp_path / "out"
     run(recipe(clips), out, progress=False)
@@ -156,20 +164,21 @@ def test_words_that_no_recogniser_heard_are_tried_again_once_there_is_one(
 
     there = False
 
-    def prepare() -> None:
+    def load() -> None:
         if not there:
             raise WeightsError("no network")
 
     def measure(row: dict[str, Any], *_: Any) -> dict[str, Any]:
         text = row.get("text") or ("well" if there else None)
-        said = Transcript(text=text, reason=None if text else batch.NO_RECOGNISER)
+        said = Transcript(text=text, reason=None if text else NO_RECOGNISER)
         return {**row, "text": text, "prosody": Prosody(duration_s=1.0, transcript=said).model_dump(mode="json")}
 
     rows = [json.loads(line) for line in clips.read_text().splitlines()[:3]]
     rows[0]["text"] = "so be it"
     clips.write_text("\n".join(map(json.dumps, rows)))
     settings, out = recipe(clips, transcribe=True), tmp_path / "out"
-    monkeypatch.setattr(nano, "prepare", prepare)
+    monkeypatch.setattr(nano, "load_whisper", load)
+    monkeypatch.setattr(whisper, "_load", lambda home: nano.load_whisper())
     monkeypatch.setattr(batch, "_measure", measure)
     for measured in (3, 0):
         assert run(settings, out, progress=False)["measured"] == measured
@@ -182,6 +191,30 @@ def test_words_that_no_recogniser_heard_are_tried_again_once_there_is_one(
     assert [u.text for u in read_jsonl(out / "utterances.jsonl")] == ["so be it", "well", "well"]
     assert json.loads((out / "summary.json").read_text())["warnings"] == []
     assert run(settings, out, progress=False)["measured"] == 0
+
+
+def test_a_process_that_had_no_recogniser_hears_once_it_is_there(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run after run in one process; a recogniser whose packages are there but cannot be loaded measures none anew."""
+    from emotionthinker.models import nano
+
+    def fail() -> None:
+        raise WeightsError("damaged")
+
+    clips.write_text("\n".join(clips.read_text().splitlines()[:2]))
+    settings, out = recipe(clips, transcribe=True), tmp_path / "out"
+    monkeypatch.setattr(nano, "prepare", lambda: None)
+    monkeypatch.setattr(nano, "load_whisper", fail)
+    whisper._load.cache_clear()
+    for measured in (2, 0):
+        with pytest.warns(UserWarning, match="get none: damaged"):
+            assert run(settings, out, progress=False)["measured"] == measured
+    monkeypatch.setattr(nano, "load_whisper", lambda: ("model", "processor"))
+    monkeypatch.setattr(whisper, "_window", lambda *_: Listening(Heard("well", -0.1, "en"), ()))
+    assert run(settings, out, progress=False)["measured"] == 2
+    assert [u.text for u in read_jsonl(out / "utterances.jsonl")] == ["well", "well"]
+    whisper._load.cache_clear()
 
 
 def test_another_calibration_needs_no_measuring(

@@ -54,6 +54,18 @@ def test_a_kill_between_the_last_row_and_the_marker_leaves_the_order_right(tmp_p
     assert stored(tmp_path) == list(STAMPS)
 
 
+def test_a_store_without_stale_rows_is_not_written_again(tmp_path: Path) -> None:
+    fill(tmp_path, ["u3", "u0"]).abandon()
+    path = parts.path_of(tmp_path, 0)
+    before = path.stat().st_ino
+    part = parts.Part(tmp_path, 0, STAMPS)
+    assert part.open() == ["u1", "u2", "u4"]
+    part.abandon()
+    assert path.stat().st_ino == before
+    parts.drop_stale(path, {"u0": "s0"})
+    assert stored(tmp_path) == ["u0"]
+
+
 def test_a_part_without_a_good_row_is_finished(tmp_path: Path) -> None:
     part = parts.Part(tmp_path, 0, {})
     assert part.open() == []

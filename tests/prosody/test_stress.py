@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotionthinker import audio
+from emotionthinker import audio, records
 from emotionthinker.prosody import activity, pitch, rate, stress
 
 RATE = 16000
@@ -85,7 +85,7 @@ def test_spread_words_are_named_as_such() -> None:
     samples, spans = tone_words([0.3] * 4, [180, 180, 260, 180], [1, 1, 2, 1])
     words = [rate.WordSpan(t, *span, 3, False) for t, span in zip("abcd", spans, strict=True)]
     found = stress.measure(samples, RATE, words, language="fr")
-    assert found.method == stress.METHOD_SPREAD != stress.METHOD
+    assert found.method == records.ACOUSTIC_SPREAD != records.ACOUSTIC
     assert found.stressed == ["c"]
 
 

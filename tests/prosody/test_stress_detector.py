@@ -210,6 +210,20 @@ def test_nothing_is_shared_where_the_whispers_differ(head: Path) -> None:
     assert stress_detector.ear_of("acoustic", "whisper-base") is None
 
 
+def test_the_files_of_a_head_are_looked_at_once_a_clip(
+    head: Path, detector: Any, speech: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps: list[Path] = []
+    shutil.copytree(head, tmp_path / "head")
+    (tmp_path / "head" / "metadata.json").write_text('{"layer_for_head": 2, "backbone": "nano"}')
+    monkeypatch.setattr(stress_detector, "_load", lambda *_: detector)
+    monkeypatch.setattr(stress_detector, "model_stamp", lambda folder: stamps.append(folder) or "stamp")
+    ear = stress_detector.ear_of(f"whistress:{tmp_path / 'head'}", "whisper-base")
+    found = stress_detector.measure(speech(), RATE, _spans([0.3, 0.9]), "w0 w1", tmp_path / "head", ear=ear)
+    assert len(found.words) == 2
+    assert stamps == [tmp_path / "head"]
+
+
 def test_a_head_whose_files_changed_is_loaded_again(head: Path, tmp_path: Path) -> None:
     for path in head.iterdir():
         shutil.copy(path, tmp_path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def test_reasons_without_words(speech: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert measured(speech(), transcribe=False).reason == "no_transcript"
     assert measured(np.zeros(RATE, np.float32)).reason == "silent"
 
-    monkeypatch.setattr(whisper, "_load", lambda home: WeightsError("run `emotionthinker weights`"))
+    monkeypatch.setattr(whisper, "_failures", {os.environ.get("EMOTIONTHINKER_HOME"): WeightsError("no network")})
     assert measured(speech()).reason == "no_recogniser"
 
 
@@ -82,12 +83,12 @@ def test_the_first_words_of_long_sound_tell_its_language(speech: Any, monkeypatc
 def test_an_ear_hears_the_whole_sound_once(speech: Any) -> None:
     lengths = []
 
-    def ear(samples: np.ndarray, language: str | None) -> Heard:
+    def listen(samples: np.ndarray, language: str | None) -> Heard:
         lengths.append(len(samples))
         return Heard("so", -0.1, language or "de")
 
     sound = np.concatenate([np.zeros(RATE, np.float32), speech(seconds=2.0)])
-    found = measured(sound, language=None, ear=ear)
+    found = measured(sound, language=None, listen=listen)
     assert (found.text, found.source, found.language) == ("so", "whisper-base", "de")
     assert lengths == [3 * RATE]
 

@@ -53,6 +53,9 @@ def test_a_missing_recogniser_is_looked_for_once_and_warned_of(speech: Any, monk
     with pytest.raises(WeightsError):
         whisper.embedded()
     assert len(tried) == 1
+    whisper.try_again()
+    monkeypatch.setattr(nano, "load_whisper", lambda: "there")
+    assert whisper.embedded() == "there"
     whisper._load.cache_clear()
 
 
@@ -90,7 +93,7 @@ def test_an_english_only_model_can_listen(tiny_whisper: Any, speech: Any) -> Non
     opened = []
     forward = tiny_whisper.forward
     tiny_whisper.forward = lambda **k: opened.append(k["decoder_input_ids"].tolist()) or forward(**k)
-    heard, _ = whisper.listen(speech(seconds=1.0), RATE, "de", whisper=(tiny_whisper, processor))
+    heard, _ = whisper.listen(speech(seconds=1.0), RATE, "de", loaded=(tiny_whisper, processor))
     assert heard.language == "en"
     assert opened[0] == [[2, 55]]
 

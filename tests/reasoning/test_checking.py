@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 
@@ -127,3 +130,12 @@ def test_a_statement_and_its_negation_are_never_both_wrong(measured: Prosody) ->
         plain, negated = only(f"The pitch is {level}.", measured), only(f"The pitch is not {level}.", measured)
         verdicts = {plain.verdict, negated.verdict}
         assert verdicts == {"not_checkable"} if measured.pitch.level is None else "supported" in verdicts
+
+
+def test_claims_are_checked_without_what_measures() -> None:
+    """A name of a method costs no loading of the detector, nor of numpy."""
+    program = (
+        "import sys, emotionthinker.reasoning.checking; print({'numpy', 'emotionthinker.prosody'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"

@@ -26,27 +26,32 @@ AcceptNonCommercial = Annotated[
 StressMethod = Annotated[
     str, typer.Option(help="How stress is found: `acoustic`, or `whistress:FOLDER` of a trained detector.")
 ]
+Cuts = Annotated[
+    str, typer.Option(help="Cuts of the levels: `reference`, a thresholds.json, or `fit` from these clips.")
+]
+Engine = Annotated[str, typer.Option(help="`pool`: processes of this machine; `ray`: Ray Data.")]
+RayAddress = Annotated[
+    str | None, typer.Option(help="A running Ray cluster, such as `auto`; without it Ray starts here.")
+]
+ShardRows = Annotated[
+    int, typer.Option(help="Write shards/part-*.parquet of so many rows, not utterances.parquet.", min=0)
+]
+EmbedAudio = Annotated[bool, typer.Option("--embed-audio", help="Shards hold the sound, not its path.")]
 
 
 def annotate(
     source: Sources,
     out: Out,
-    calibration: Annotated[
-        str, typer.Option(help="Cuts of the levels: `reference`, a thresholds.json, or `fit` from these clips.")
-    ] = "reference",
+    calibration: Cuts = "reference",
     workers: Workers = 0,
     language: Language = "en",
     transcribe: Transcribe = True,
     recogniser: Recogniser = "whisper-base",
     max_seconds: MaxSeconds = 3600,
-    engine: Annotated[str, typer.Option(help="`pool`: processes of this machine; `ray`: Ray Data.")] = "pool",
-    ray_address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster, such as `auto`; without it Ray starts here.")
-    ] = None,
-    shard_rows: Annotated[
-        int, typer.Option(help="Write shards/part-*.parquet of so many rows, not utterances.parquet.", min=0)
-    ] = 0,
-    embed_audio: Annotated[bool, typer.Option("--embed-audio", help="Shards hold the sound, not its path.")] = False,
+    engine: Engine = "pool",
+    ray_address: RayAddress = None,
+    shard_rows: ShardRows = 0,
+    embed_audio: EmbedAudio = False,
     speaker_model: SpeakerModel = "",
     accept_non_commercial: AcceptNonCommercial = False,
     stress: StressMethod = "acoustic",

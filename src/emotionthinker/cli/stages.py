@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from emotionthinker.errors import RecipeError
-from emotionthinker.folder_lock import hold, is_main_process
+from emotionthinker.folder_lock import hold, is_main_process, release
 
 RecipeFile = Annotated[Path, typer.Argument(help="Recipe (YAML); those that ship lie in recipes/.", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the results; a stopped run goes on in it.")]
@@ -53,9 +53,12 @@ def run_stage(
 
     stage = importlib.import_module(f"emotionthinker.{module}")
     settings = recipes.load(recipe, getattr(stage, recipe_class), overrides)
-    if restart and out.exists():
-        empty(out, recipe)
-    result = stage.run(settings, out)
+    try:
+        if restart and out.exists():
+            empty(out, recipe)
+        result = stage.run(settings, out)
+    finally:
+        release(out)  # `empty` holds it, for the stage to go on in
     typer.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str))
     return result
 

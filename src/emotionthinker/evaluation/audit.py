@@ -17,11 +17,11 @@ from emotionthinker.corpora import published
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.errors import RecordError, kind_of
 from emotionthinker.evaluation.findings import Finding, compare
-from emotionthinker.prosody import batch, corpus, faster, stress_detector
+from emotionthinker.prosody import batch, corpus, faster
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
-from emotionthinker.records import GENDERS, Utterance, read_jsonl
+from emotionthinker.records import ACOUSTIC, GENDERS, Utterance, read_jsonl
 
 OUTCOMES = ("agrees", "near_boundary", "disagrees", "not_checkable")
 SAME_PEAK_DB, SAME_PEAK_SHARE = 0.5, 0.8
@@ -44,7 +44,7 @@ class AuditRecipe(Recipe):
     """Recognise the words of clips without a transcript."""
     recogniser: str = faster.RECOGNISER
     """`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER`."""
-    stress: str = stress_detector.ACOUSTIC
+    stress: str = ACOUSTIC
     """`acoustic`, or `whistress:FOLDER`: labels that a detector made are checked by one."""
     speaker_model: str = ""
     """Folder or hub id of a wav2vec2 of age and gender; without it a published age is not checkable."""
@@ -70,7 +70,7 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
         Calibration.load(recipe.calibration)
     if not recipe.audio.is_dir():
         raise RecordError(f"{recipe.audio}: no such folder; expected the one the sound files of the set lie in")
-    job = runs.Run(out, "audit", recipe.model_dump(mode="json"), [recipe.annotations])
+    job = runs.Run(out, "audit", recipe, [recipe.annotations])
     job.begin()
     bad = _prepare(recipe, out / "clips.jsonl")
     counts = corpus.run(measuring, out / "annotate", progress=progress)

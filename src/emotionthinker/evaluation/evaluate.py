@@ -92,9 +92,7 @@ def run(recipe: EvaluateRecipe, out: Path, *, thinker: Answers | None = None) ->
     check_speakers(speakers, recipe.trained_on, recipe.trained_split)
 
     inputs = [recipe.records, *recipe.trained_on, *model_files(recipe.model)]
-    job = Run(
-        out, "evaluate", recipe.model_dump(mode="json"), [*inputs, *([recipe.questions] if recipe.questions else [])]
-    )
+    job = Run(out, "evaluate", recipe, [*inputs, *([recipe.questions] if recipe.questions else [])])
     metrics_file, stores = job.folder / "metrics.json", ("answers.jsonl", "perception_answers.jsonl")
     if job.finished and metrics_file.is_file():
         return dict(json.loads(metrics_file.read_text(encoding="utf-8")))

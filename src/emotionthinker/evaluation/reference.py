@@ -20,7 +20,7 @@ from emotionthinker.evaluation.bootstrap import interval
 from emotionthinker.evaluation.recognition import confusion, headline, score
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl
-from emotionthinker.runs import Run, frees_folder, write_json
+from emotionthinker.runs import Run, frees_folder, replacing, write_json
 
 Features = NDArray[np.float32]
 Encoder = Callable[[Features], Features]
@@ -49,7 +49,7 @@ def run(recipe: ReferenceRecipe, out: Path, *, encoder: Encoder | None = None) -
     """
     import json
 
-    job = Run(out, "reference", recipe.model_dump(mode="json"), [recipe.records])
+    job = Run(out, "reference", recipe, [recipe.records])
     result_file = job.folder / "reference.json"
     if job.finished and result_file.is_file():
         return dict(json.loads(result_file.read_text(encoding="utf-8")))
@@ -131,13 +131,12 @@ def _features(clips: Sequence[Utterance], folder: Path, encode: Encoder) -> tupl
     for clip in track(clips, description="encoding"):
         path = folder / f"{clip.id.replace('/', '_')}.npy"
         if not path.exists():
-            part = path.with_suffix(".part.npy")
             try:
-                np.save(part, encode(audio.load(str(clip.audio))[0]))
+                with replacing(path) as part, open(part, "wb") as out:
+                    np.save(out, encode(audio.load(str(clip.audio))[0]))
             except AudioError as error:
                 failed[clip.id] = f"{error.kind}: {error}"
                 continue
-            part.replace(path)
         found[clip.id] = np.load(path)
     return found, failed
 

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from emotionthinker.errors import WeightsError
-from emotionthinker.runs import put_in_place
+from emotionthinker.runs import replacing, usual_mode
 
 FORMAT = "emotionthinker-delta-1"
 
@@ -123,10 +123,9 @@ def compress(base: State, tuned: State, plan: Sequence[Rule], path: str | Path) 
             pieces |= {f"{name}:{method}:{part}": piece.contiguous() for part, piece in stored.items()}
     rules = json.dumps([asdict(rule) for rule in plan])
     metadata = {"format": FORMAT, "base": fingerprint(touched), "plan": rules}
-    path = Path(path)
-    partial = path.with_suffix(path.suffix + ".part")
-    save_file(pieces, partial, metadata=metadata)
-    put_in_place(partial, path)
+    with replacing(Path(path)) as part:
+        save_file(pieces, part, metadata=metadata)
+        usual_mode(part)
     return Report(tuple(entries))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from emotionthinker.environment import environment
 from emotionthinker.errors import WeightsError
 from emotionthinker.models import delta
 from emotionthinker.models.loading import load_thinker
-from emotionthinker.runs import environment, model_files, sha256, write_json
+from emotionthinker.runs import model_files, sha256, write_json
 
 LIMIT_BYTES = 40_000_000
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+_RUN = re.compile(r"[^\W_]+")
+"""Letters and digits in a row."""
 
 
 def of(text: str, words: Sequence[str]) -> list[str]:
@@ -18,7 +23,7 @@ def of(text: str, words: Sequence[str]) -> list[str]:
     >>> of("You’re no. 5, right?", ["You're", "number", "5", "right"])
     ["You're", ' number', ' 5,', ' right?']
     """
-    text, words = " ".join(_plain(text).split()), [_plain(word) for word in words]
+    text, words = " ".join(_straightened(text).split()), [_straightened(word) for word in words]
     spots = _spots(text, words)
     pieces = []
     for place, (word, spot) in enumerate(zip(words, spots, strict=True)):
@@ -33,7 +38,7 @@ def of(text: str, words: Sequence[str]) -> list[str]:
     return pieces
 
 
-def _plain(text: str) -> str:
+def _straightened(text: str) -> str:
     return unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
 
 
@@ -42,17 +47,43 @@ def _spots(text: str, words: Sequence[str]) -> list[tuple[int, int] | None]:
 
     Between two words there is nothing to be said; only the word behind one that is missing is looked for further on.
     """
+    runs: dict[str, list[int]] = defaultdict(list)
+    for run in _RUN.finditer(text):
+        runs[run[0]].append(run.start())
     found: list[tuple[int, int] | None] = []
-    place, before = 0, r"[\W_]*?"
+    absent = set[str]()  # what is not ahead now never will be
+    place = 0
     for word in words:
-        match = re.compile(rf"{before}({re.escape(word)})(?![^\W_])").match(text, place)
-        if match is None:
+        missed = bool(found) and found[-1] is None
+        start: int | None = place
+        if missed or not _stands(text, word, place):
+            start = None if word in absent else _ahead(text, word, place, runs)
+        if start is None:
+            absent.add(word)
+        if start is None or (not missed and _RUN.search(text, place, start)):
             found.append(None)
-            before = r".*?(?<![^\W_])"
             continue
-        spaces = (text.find, text.rfind)[bool(found) and found[-1] is None]
-        space = spaces(" ", place, match.start(1))
-        start = match.start(1) if space < 0 else space
-        found.append((start if found else 0, match.end()))
-        place, before = match.end(), r"[\W_]*?"
+        space = (text.rfind if missed else text.find)(" ", place, start)
+        end = start + len(word)
+        found.append(((start if space < 0 else space) if found else 0, end))
+        place = end
     return found
+
+
+def _ahead(text: str, word: str, place: int, runs: Mapping[str, list[int]]) -> int | None:
+    """Where `word` stands first from `place` on, no letter or digit beside it; `runs` has the places of all runs of
+    letters and digits, since any word that opens with one opens with the whole of it.
+    """
+    opening = _RUN.match(word)
+    if opening:
+        places = runs.get(opening[0], [])
+        starts: Iterator[int] = (places[i] for i in range(bisect_left(places, place), len(places)))
+    else:
+        starts = (match.start() for match in re.compile(f"(?={re.escape(word)})").finditer(text, place))
+    free = (start for start in starts if not text[max(start - 1, 0) : start].isalnum())
+    return next((start for start in free if _stands(text, word, start)), None)
+
+
+def _stands(text: str, word: str, start: int) -> bool:
+    end = start + len(word)
+    return text.startswith(word, start) and not text[end : end + 1].isalnum()

@@ -20,6 +20,7 @@ from emotionthinker.errors import RecipeError, kind_of, message_of
 from emotionthinker.perception import augmenter, variants
 from emotionthinker.perception.augmenter import ENERGY_DB, PITCH_ST, SPEED
 from emotionthinker.perception.variants import ATTRIBUTES, REFERENCE
+from emotionthinker.prosody import batch
 from emotionthinker.prosody.batch import failure
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance
@@ -50,7 +51,7 @@ class AugmentRecipe(Recipe):
 
 
 class Task(NamedTuple):
-    """One variant to make; `key` changes with the file, the change and the settings that matter."""
+    """One variant to make; `key` changes with the file, the change, the settings that matter and what is measured."""
 
     utterance: Utterance
     kind: str
@@ -87,7 +88,7 @@ def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str,
     if not (recipe.pitch or recipe.speed or recipe.energy):
         raise RecipeError("no change is asked for; give at least one of pitch, speed or energy")
     variants.check_tools()
-    job = runs.Run(out, "augment", recipe.model_dump(mode="json"), list(recipe.source))
+    job = runs.Run(out, "augment", recipe, list(recipe.source))
     job.begin()
     folder = Path(out).resolve() / "audio"
     for part in folder.glob("*.part"):
@@ -117,13 +118,14 @@ def tasks(recipe: AugmentRecipe, folder: Path) -> Iterator[Task | manifest.BadRo
     ]
     if recipe.headroom_db:
         changes.insert(0, (REFERENCE, 0.0))
+    made_by = f"{__version__}|{batch.MEASURES}"
     for item in manifest.utterances(recipe.source, recipe.language):
         if isinstance(item, manifest.BadRow):
             yield item
             continue
         sound = f"{item.audio}:{audio.stamp(item.audio or '')}"
         for kind, value in changes:
-            text = f"{__version__}|{item.id}|{sound}|{kind}|{value}|{recipe.headroom_db}|{recipe.max_seconds}"
+            text = f"{made_by}|{item.id}|{sound}|{kind}|{value}|{recipe.headroom_db}|{recipe.max_seconds}"
             yield Task(item, kind, value, variants.digest(text), recipe.headroom_db, recipe.max_seconds, str(folder))
 
 

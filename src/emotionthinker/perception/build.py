@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import Field
 
+from emotionthinker import __version__, audio
 from emotionthinker.corpora.splits import TRAIN, is_held_out
 from emotionthinker.errors import RecipeError
 from emotionthinker.perception.questions import (
@@ -27,7 +28,8 @@ from emotionthinker.perception.questions import (
     wording,
 )
 from emotionthinker.perception.sequences import WORDS, build
-from emotionthinker.perception.variants import check_tools
+from emotionthinker.perception.variants import check_tools, digest
+from emotionthinker.prosody.batch import MEASURES
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
 from emotionthinker.runs import JsonlStore, Run, frees_folder, write_json, write_lines
@@ -68,7 +70,8 @@ _Mapper = Callable[[list[dict[str, Any]]], Iterable[dict[str, Any]]]
 
 @frees_folder
 def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
-    """Build the corpus in `out`; returns the summary. A killed run goes on behind its last finished sequence.
+    """Build the corpus in `out`; returns the summary. A killed run goes on behind its last finished sequence, and a
+    run with another recipe keeps the sequences that come out the same.
 
     Writes `questions.jsonl` (see `questions.question_row`), `audio/*.flac`, `sequences.jsonl` (every candidate with
     its measured changes), `rejected.jsonl`, `summary.json` and `manifest.json`. Raises `RecipeError` without records.
@@ -76,11 +79,9 @@ def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
     out = Path(out).resolve()
     if not recipe.records.is_file():
         raise RecipeError(f"records {recipe.records} do not exist; `emotionthinker annotate` writes them")
-    job = Run(out, "perception", recipe.model_dump(mode="json"), [recipe.records])
+    job = Run(out, "perception", recipe, [recipe.records])
     if job.finished:
         return dict(job.previous["counts"])
-    if job.other:
-        (out / "sequences.jsonl").unlink(missing_ok=True)
     job.begin()
     if recipe.comparative or recipe.comparative_test:
         check_tools("; comparative=0 and comparative_test=0 leave them out")
@@ -116,8 +117,12 @@ def _splits(utterances: list[Utterance]) -> list[str]:
 
 
 def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Path) -> list[Row]:
-    """The rows of verified sequences; candidates are tried in a fixed order until each quota is full."""
+    """The rows of verified sequences; candidates are tried in a fixed order until each quota is full.
+
+    In the end `sequences.jsonl` holds those that were tried; until then also what an earlier recipe left there.
+    """
     rows: list[Row] = []
+    tried: list[dict[str, Any]] = []
     with JsonlStore(out / "sequences.jsonl") as store, _pool(recipe.workers) as run_jobs, _progress() as progress:
         known = {result["id"]: result for result in store.rows()}
         for split in _splits(utterances):
@@ -131,10 +136,11 @@ def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Pa
                     _job(key, u, recipe, attribute=attribute, order=number, folder=str(out / "audio"))
                     for number, (key, u) in enumerate(candidates.items())
                 ]
-                accepted = _accepted(jobs, known, store, run_jobs, batch=4 * recipe.workers)
+                accepted = _accepted(jobs, known, tried, store, run_jobs, batch=4 * recipe.workers)
                 for result in itertools.islice(accepted, quota):
                     rows.append(_sequence_row(result, candidates[result["id"]], attribute, recipe, out / "audio"))
                     progress.advance(bar)
+    write_lines(out / "sequences.jsonl", tried)
     return rows
 
 
@@ -143,16 +149,32 @@ def _job(key: str, utterance: Utterance, recipe: PerceptionRecipe, **more: Any) 
     return {"id": key, "audio": utterance.audio, **settings, **more}
 
 
+def _stamp(job: dict[str, Any]) -> str:
+    """Changes with all that a sequence comes from: the sound, the settings of the job and what is measured."""
+    made_from = {name: value for name, value in job.items() if name != "folder"}
+    return digest(f"{__version__}|{MEASURES}|{json.dumps(made_from, sort_keys=True)}|{audio.stamp(job['audio'])}")
+
+
 def _accepted(
-    jobs: list[dict[str, Any]], known: dict[str, dict[str, Any]], store: JsonlStore, run_jobs: _Mapper, batch: int
+    jobs: list[dict[str, Any]],
+    known: dict[str, dict[str, Any]],
+    tried: list[dict[str, Any]],
+    store: JsonlStore,
+    run_jobs: _Mapper,
+    batch: int,
 ) -> Iterator[dict[str, Any]]:
-    """Accepted results in the order of the jobs, worked off as they are asked for; what is known is not done again."""
+    """Accepted results in the order of the jobs, worked off as they are asked for, and all of them in `tried`; what is
+    `known` under the same stamp is not done again.
+    """
     for start in range(0, len(jobs), batch):
         part = jobs[start : start + batch]
-        for result in run_jobs([job for job in part if job["id"] not in known]):
-            store.append(result)
-            known[result["id"]] = result
-        yield from (known[job["id"]] for job in part if known[job["id"]]["accepted"])
+        stamps = {job["id"]: _stamp(job) for job in part}
+        for result in run_jobs([job for job in part if known.get(job["id"], {}).get("stamp") != stamps[job["id"]]]):
+            known[result["id"]] = {**result, "stamp": stamps[result["id"]]}
+            store.append(known[result["id"]])
+        found = [known[job["id"]] for job in part]
+        tried += found
+        yield from (result for result in found if result["accepted"])
 
 
 def _candidates(utterances: list[Utterance], attribute: str, recipe: PerceptionRecipe) -> list[Utterance]:

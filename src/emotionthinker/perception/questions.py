@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from emotionthinker.corpora.splits import TRAIN, is_held_out, named
-from emotionthinker.records import Utterance, transcript_of
+from emotionthinker.records import ACOUSTIC, WHISTRESS, Utterance, transcript_of
 
 ATTRIBUTES = ("pitch", "energy", "speed", "intonation_shape", "intonation_style", "stress", "gender")
 ORDERS = ("order_pitch", "order_speed", "order_energy")
@@ -95,9 +95,6 @@ WORDINGS: dict[str, tuple[str, ...]] = {
 RATE_METHODS = ("alignment", "dictionary+vad")
 """Phones that were counted; letters and syllable nuclei are too rough to tell a listener's slow from fast."""
 
-ACOUSTIC, DETECTOR = "acoustic", "whistress"
-"""Stress methods: prominence of words that alignment placed (not spread by their length), and a detector's log-odds."""
-
 Row = dict[str, Any]
 
 
@@ -126,7 +123,7 @@ def clear_answers(
         "intonation_shape": prosody.intonation.shape
         if (prosody.intonation.confidence or 0) >= min_confidence
         else None,
-        "stress": _one_stressed_word(utterance, {ACOUSTIC: min_margin, DETECTOR: min_margin_log_odds}),
+        "stress": _one_stressed_word(utterance, {ACOUSTIC: min_margin, WHISTRESS: min_margin_log_odds}),
         "gender": utterance.gender or _heard_gender(utterance, min_gender_confidence),
     }
     return {task: answer for task, answer in found.items() if answer and answer in ANSWERS.get(task, (answer,))}

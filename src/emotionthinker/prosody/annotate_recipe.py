@@ -12,9 +12,9 @@ from pydantic import Field
 from emotionthinker import __version__, audio, runs
 from emotionthinker.corpora import manifest
 from emotionthinker.errors import RecipeError
-from emotionthinker.prosody import faster, speakers, stress_detector
+from emotionthinker.prosody import batch, faster, speakers, stress_detector
 from emotionthinker.recipes import Recipe
-from emotionthinker.records import Utterance
+from emotionthinker.records import ACOUSTIC, Utterance
 
 FIT = "fit"
 
@@ -38,7 +38,7 @@ class AnnotateRecipe(Recipe):
     """Recognise the words of clips without a transcript."""
     recogniser: str = faster.RECOGNISER
     """`whisper-base` (embedded), or `faster-whisper:` and a model, a folder, or again `whisper-base` (extra `asr`)."""
-    stress: str = stress_detector.ACOUSTIC
+    stress: str = ACOUSTIC
     """`acoustic`, or `whistress:FOLDER` for a trained detector."""
     max_seconds: float = Field(default=audio.MAX_SECONDS, gt=0)
     """Longer files are refused."""
@@ -72,7 +72,7 @@ class AnnotateRecipe(Recipe):
 
 
 class Task(NamedTuple):
-    """One clip to measure; `stamp` changes with the row, the file or the settings that matter."""
+    """One clip to measure; `stamp` changes with the row, the file, the settings that matter and what is measured."""
 
     utterance: Utterance
     stamp: str
@@ -84,8 +84,8 @@ class Task(NamedTuple):
 
 def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
     """The clips of the source in order, each with its stamp."""
-    settings = f"{recipe.transcribe}|{recipe.max_seconds}"
-    for chosen, usual in ((recipe.recogniser, faster.RECOGNISER), (recipe.stress, stress_detector.ACOUSTIC)):
+    settings = f"{batch.MEASURES}|{recipe.transcribe}|{recipe.max_seconds}"
+    for chosen, usual in ((recipe.recogniser, faster.RECOGNISER), (recipe.stress, ACOUSTIC)):
         if chosen != usual:
             name, _, model = chosen.partition(":")
             settings += f"|{name}:{runs.model_stamp(model)}"

@@ -27,7 +27,7 @@ from emotionthinker.prosody import (
 )
 from emotionthinker.prosody.faster import RECOGNISER
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import GENDERS, Prosody, Rate, Stress, Transcript, Utterance
+from emotionthinker.records import ACOUSTIC, GENDERS, Prosody, Rate, Stress, Transcript, Utterance
 
 Samples = npt.NDArray[np.float32]
 Worded = TypeVar("Worded", Stress, Transcript)
@@ -45,7 +45,7 @@ def annotate(
     transcribe: bool = True,
     recogniser: str = RECOGNISER,
     max_seconds: float = sound.MAX_SECONDS,
-    stress: str = stress_detector.ACOUSTIC,
+    stress: str = ACOUSTIC,
 ) -> Utterance:
     """Measure pitch, energy, rate, stress, intonation, speaker and transcript of one clip (section 3.1 of the paper).
 
@@ -98,7 +98,7 @@ def measure(
     language: str | None = "en",
     transcribe: bool = True,
     recogniser: str = RECOGNISER,
-    stress: str = stress_detector.ACOUSTIC,
+    stress: str = ACOUSTIC,
 ) -> Prosody:
     """All measurements of mono samples [n] in physical units; levels are left to a calibration."""
     stress_detector.check(stress)
@@ -117,7 +117,7 @@ def measure(
         language=language,
         transcribe=transcribe,
         recogniser=recogniser,
-        ear=None if ear is None else ear.listen,
+        listen=None if ear is None else ear.listen,
     )
     language = said.language or language
     pace, spans = rate.measure(samples, sample_rate, speech, said.text, language)

@@ -6,11 +6,11 @@ from typing import Any
 
 from emotionthinker import audio
 from emotionthinker.errors import EmotionThinkerError, kind_of
-from emotionthinker.prosody import faster, stress_detector
-from emotionthinker.records import Utterance
+from emotionthinker.prosody import faster
+from emotionthinker.records import ACOUSTIC, NO_RECOGNISER, Utterance
 
-NO_RECOGNISER = "no_recogniser"
-"""The reason of a transcript that `unheard` looks for."""
+MEASURES = 1
+"""Raise it with every change of what is measured: runs that go on measure anew what an earlier number measured."""
 
 
 def annotate_batch(
@@ -18,7 +18,7 @@ def annotate_batch(
     *,
     transcribe: bool = True,
     recogniser: str = faster.RECOGNISER,
-    stress: str = stress_detector.ACOUSTIC,
+    stress: str = ACOUSTIC,
     max_seconds: float = audio.MAX_SECONDS,
 ) -> list[dict[str, Any]]:
     """Measure clips given as fields of an `Utterance` (`id`, `audio`, and `text`, `gender`, `language` where known).

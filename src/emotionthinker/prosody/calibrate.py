@@ -77,7 +77,7 @@ def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
             f"{', '.join(map(str, files))}: no measured clip outside test and validation splits; run `annotate` first"
         )
     _refuse_to_thaw(out / THRESHOLDS, calibration)
-    job = runs.Run(out, "calibrate", recipe.model_dump(mode="json"), [*files, *recipe.sketches])
+    job = runs.Run(out, "calibrate", recipe, [*files, *recipe.sketches])
     job.begin()
     sketches.save(out / SKETCHES)
     calibration.save(out / THRESHOLDS)
@@ -112,7 +112,7 @@ def shards(source: Path) -> list[Path]:
 def without_copies(files: Sequence[Path]) -> list[Path]:
     """The files but the tables that hold the clips of a run's `utterances.jsonl` which is among them."""
     read = {file.resolve().parent for file in files if file.name == WHOLE}
-    return [file for file in files if not read & {_run_of(file)}]
+    return [file for file in files if _run_of(file) not in read]
 
 
 def _run_of(file: Path) -> Path | None:
@@ -173,7 +173,7 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
     frozen = recipe.apply or "reference"
     calibration = Calibration.load(frozen)
     _refuse_to_thaw(out / THRESHOLDS, calibration)
-    job = runs.Run(out, "calibrate", recipe.model_dump(mode="json"), [*files, frozen])
+    job = runs.Run(out, "calibrate", recipe, [*files, frozen])
     job.begin()
     calibration.save(out / THRESHOLDS)
     changed: Counter[str] = Counter()

@@ -25,10 +25,10 @@ from emotionthinker import runs, workers
 from emotionthinker.corpora import manifest, parquet
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, WeightsError, kind_of
-from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary
+from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary, whisper
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import Prosody, Utterance, read_jsonl
+from emotionthinker.records import NO_RECOGNISER, Prosody, Utterance, read_jsonl
 
 _log = logging.getLogger(__name__)
 
@@ -49,8 +49,9 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     started = time.monotonic()
     recipe.check()
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
-    job = runs.Run(out, "annotate", recipe.model_dump(mode="json"), list(recipe.source))
+    job = runs.Run(out, "annotate", recipe, list(recipe.source))
     job.begin()
+    whisper.try_again()
     measured = out / "measured"
     measured.mkdir(exist_ok=True)
     with runs.replacing(out / "failures.jsonl") as part, open(part, "w", encoding="utf-8") as failures:
@@ -123,11 +124,12 @@ class _Measuring:
 
     @functools.cached_property
     def can_hear(self) -> bool:
-        """Whether the embedded recogniser can be had (fetched if need be); asked where stored rows lack it."""
-        try:
-            from emotionthinker.models import nano
+        """Whether the embedded recogniser can be had (fetched if need be); asked where stored rows lack it.
 
-            nano.prepare()
+        It is loaded, not only looked for: rows that would fail once more are not to be measured anew in every run.
+        """
+        try:
+            whisper.embedded()
         except (WeightsError, ImportError, OSError):
             return False
         return True
@@ -244,7 +246,7 @@ def _warnings(tally: summary.Tally, calibration: Calibration) -> Iterator[str]:
     """What to know before the words are used."""
     if warning := calibration.warning():
         yield warning
-    if unheard := tally.reasons["transcript"][batch.NO_RECOGNISER]:
+    if unheard := tally.reasons["transcript"][NO_RECOGNISER]:
         yield (
             f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "
             "then annotate again: these clips alone are measured anew"

@@ -34,12 +34,12 @@ def hear(samples: Samples, language: str | None, model: str) -> list[Heard]:
     """The segments that faster-whisper hears in 16 kHz samples: beam search at temperature 0, so always the same."""
     from emotionthinker.models import ctranslate_whisper
 
-    whisper = ctranslate_whisper.load(model)
+    loaded = ctranslate_whisper.load(model)
     code = primary(language) if language else ""
     code = WHISPER.get(code, code)
-    segments, info = whisper.transcribe(
+    segments, info = loaded.transcribe(
         samples,
-        language=code if code in whisper.supported_languages else None,
+        language=code if code in loaded.supported_languages else None,
         temperature=0.0,
         condition_on_previous_text=False,
         word_timestamps=True,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,19 +104,26 @@ class Part:
 
 def drop_stale(path: Path, stamps: dict[str, str], outdated: Callable[[dict[str, Any]], bool] | None = None) -> None:
     """Rewrite the store without rows of another source, sound or setting, `outdated` ones, a second row of an id, and
-    broken lines.
+    broken lines; one without such rows is left as it is.
     """
     if not path.exists():
         return
     kept = set[str]()
-    with replacing(path) as part, open(part, "wb") as good:
-        for line, row in stored_lines(path):
-            id = row.get("id") if row else None
-            if row is None or not isinstance(id, str) or id in kept or stamps.get(id) != row.get("stamp"):
-                continue
-            if outdated is None or not outdated(row):
-                good.write(line)
-                kept.add(id)
+
+    def keep(row: dict[str, Any] | None) -> bool:
+        id = row.get("id") if row else None
+        if row is None or not isinstance(id, str) or id in kept or stamps.get(id) != row.get("stamp"):
+            return False
+        if outdated is not None and outdated(row):
+            return False
+        kept.add(id)
+        return True
+
+    good = [keep(row) for _, row in stored_lines(path)]
+    if all(good):
+        return
+    with replacing(path) as part, open(path, "rb") as lines, open(part, "wb") as out:
+        out.writelines(itertools.compress(lines, good))
 
 
 def _sort(path: Path, order: list[str]) -> int:

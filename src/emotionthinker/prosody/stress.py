@@ -17,12 +17,11 @@ import numpy.typing as npt
 from emotionthinker.prosody import pitch
 from emotionthinker.prosody.activity import FRAME_S, frame_levels
 from emotionthinker.prosody.rate import WordSpan
-from emotionthinker.records import Stress, Word
+from emotionthinker.records import ACOUSTIC, ACOUSTIC_SPREAD, Stress, Word
 
 Floats = npt.NDArray[np.float64]
 Span = tuple[float, float] | tuple[float, float, int]
 
-METHOD, METHOD_SPREAD = "acoustic", "acoustic (words placed by length, not aligned)"
 MIN_WORDS = 3
 SPAN_SLACK_S = 0.5
 """How far behind the sound a span may start: labels and decoded sound differ by an encoder's delay."""
@@ -126,7 +125,7 @@ def measure(
 
     Too few words to compare (under 3) leave every word unstressed with reason `too_few_words`.
     """
-    method = METHOD if all(span.aligned for span in spans) else METHOD_SPREAD
+    method = ACOUSTIC if all(span.aligned for span in spans) else ACOUSTIC_SPREAD
     timed = [(s.start_s, s.end_s, s.phones) for s in spans]
     scores = prominence(samples, sample_rate, timed, track=track, weights=EQUAL)
     few = len(spans) < MIN_WORDS

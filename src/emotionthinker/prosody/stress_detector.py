@@ -18,7 +18,7 @@ from emotionthinker.models import word_pieces
 from emotionthinker.prosody import faster, reading_out, whisper
 from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.rate import WordSpan
-from emotionthinker.records import Stress, Word
+from emotionthinker.records import ACOUSTIC, WHISTRESS, Stress, Word
 from emotionthinker.runs import model_stamp
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Samples = npt.NDArray[np.float32]
 
-ACOUSTIC, METHOD = "acoustic", "whistress"
 _RATE = 16_000
 _EDGE_S = 0.3
 _LEAST = 1e-4
@@ -47,7 +46,7 @@ def folder_of(method: str) -> Path | None:
     name, _, folder = method.partition(":")
     if method == ACOUSTIC:
         return None
-    if name == METHOD and folder:
+    if name == WHISTRESS and folder:
         return Path(folder).expanduser()
     raise RecipeError(f"stress is {method!r}; expected 'acoustic' or 'whistress:FOLDER' (a folder with classifier.pt)")
 
@@ -73,7 +72,7 @@ class Ear:
         from emotionthinker.models.whistress import Encoded, full_scale
 
         own = self.detector.whisper, self.detector.processor
-        heard, states = whisper.listen(full_scale(samples), _RATE, language, whisper=own)
+        heard, states = whisper.listen(full_scale(samples), _RATE, language, loaded=own)
         self._heard = samples, Encoded(states[-1], states[self.detector.layer])
         return heard
 
@@ -89,8 +88,9 @@ def ear_of(method: str, recogniser: str) -> Ear | None:
     folder = folder_of(method)
     if folder is None or recogniser != faster.RECOGNISER:
         return None
-    detector = _detector(folder)
-    return Ear(detector) if detector.backbone == "nano" else None
+    from emotionthinker.models import whistress
+
+    return Ear(_detector(folder)) if whistress.settings_of(folder)["backbone"] == "nano" else None
 
 
 def measure(
@@ -105,9 +105,10 @@ def measure(
     """Words with the log-odds of being stressed as `score`; `stressed` from even odds, as many as there are.
 
     `text` is what was said, with punctuation, as the detector was trained on it. A language the backbone does not know
-    leaves the words unjudged with reason `other_language`. Raises `WeightsError` where the detector cannot be had.
+    leaves the words unjudged with reason `other_language`. `ear` is that of the same folder. Raises `WeightsError`
+    where the detector cannot be had.
     """
-    detector = _detector(folder)
+    detector = _detector(folder) if ear is None else ear.detector
     if not detector.supports(language):
         words = [Word(text=s.text, start_s=s.start_s, end_s=s.end_s) for s in spans]
         return Stress(words=words, reason="other_language")
@@ -116,7 +117,7 @@ def measure(
         Word(text=s.text, start_s=s.start_s, end_s=s.end_s, score=round(_log_odds(p), 4), stressed=p > 0.5)
         for s, p in zip(spans, likely, strict=True)
     ]
-    return Stress(words=words, method=METHOD)
+    return Stress(words=words, method=WHISTRESS)
 
 
 def stress_words(

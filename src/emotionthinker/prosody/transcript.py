@@ -15,7 +15,7 @@ from emotionthinker.prosody import faster, whisper
 from emotionthinker.prosody.activity import Mask, segments
 from emotionthinker.prosody.faster import RECOGNISER
 from emotionthinker.prosody.heard import Heard, unintelligible
-from emotionthinker.records import Transcript, Word
+from emotionthinker.records import NO_RECOGNISER, Transcript, Word
 
 Samples = npt.NDArray[np.float32]
 
@@ -33,13 +33,13 @@ def measure(
     language: str | None = "en",
     transcribe: bool = True,
     recogniser: str = RECOGNISER,
-    ear: Callable[[Samples, str | None], Heard] | None = None,
+    listen: Callable[[Samples, str | None], Heard] | None = None,
 ) -> Transcript:
     """The transcript: `text` where given (source `given`), else recognised (source `recogniser`).
 
     `language` None is told by the recogniser; where it hears the sound in pieces (over 28 s), by the first piece of up
-    to 28 s that has words, for all of them. `ear` hears the whole sound (at most 30 s at 16 kHz, language) in place of
-    the embedded recogniser.
+    to 28 s that has words, for all of them. `listen` hears the whole sound (at most 30 s at 16 kHz, language) in place
+    of the embedded recogniser.
 
     Without words `reason` says why: no_transcript (not given, not asked for), silent, no_recogniser (the embedded
     one's packages are not there; the message of `whisper.embedded` says how to get them), or unintelligible. Raises
@@ -53,14 +53,14 @@ def measure(
     if not speech.any():
         return Transcript(reason="silent")
     try:
-        if ear is not None:
-            parts = [(0.0, ear(resampled(samples, sample_rate, _RATE), language))]
+        if listen is not None:
+            parts = [(0.0, listen(resampled(samples, sample_rate, _RATE), language))]
         else:
             parts = _pieces(samples, sample_rate, speech, language, named)
     except (WeightsError, ImportError):
         if named:
             raise
-        return Transcript(reason="no_recogniser")
+        return Transcript(reason=NO_RECOGNISER)
     kept = [(start_s, part) for start_s, part in parts if not unintelligible(part)]
     if not kept:
         return Transcript(reason="unintelligible")

@@ -36,6 +36,8 @@ DOUBTFUL_LOGPROB = -0.5
 """Under this a short window is not trusted and the whole one is taken."""
 MAX_TOKENS = 224
 _RATE = 16_000
+_failures: dict[str | None, Exception] = {}
+"""Why the recogniser could not be had, by the folder of its packages."""
 
 
 def recognise(
@@ -57,23 +59,36 @@ def recognise(
 
 
 def listen(
-    samples: Samples, sample_rate: int, language: str | None = "en", *, whisper: tuple[Any, Any] | None = None
+    samples: Samples, sample_rate: int, language: str | None = "en", *, loaded: tuple[Any, Any] | None = None
 ) -> Listening:
     """Words of mono samples up to 30 s together with the encoder's states: one pass for all who read them.
 
-    `whisper` is a Whisper model of transformers and its processor, multilingual or English only; by default the
+    `loaded` is a Whisper model of transformers and its processor, multilingual or English only; by default the
     embedded one. Raises `WeightsError` without its packages, `ImportError` without torch.
     """
-    model, processor = whisper or embedded()
+    model, processor = loaded or embedded()
     return _window(model, processor, resampled(samples, sample_rate, _RATE), language, WINDOW_S)
 
 
 def embedded() -> tuple[Any, Any]:
-    """The Whisper model and its processor, loaded once a process. Raises `WeightsError` or `ImportError`."""
-    loaded = _load(os.environ.get("EMOTIONTHINKER_HOME"))
-    if isinstance(loaded, Exception):
-        raise loaded
-    return loaded
+    """The Whisper model and its processor, loaded once a process. Raises `WeightsError` or `ImportError`.
+
+    Failure is kept until `try_again`: a corpus must not try the same download once a clip.
+    """
+    home = os.environ.get("EMOTIONTHINKER_HOME")
+    if home in _failures:
+        raise _failures[home]
+    try:
+        return _load(home)
+    except (WeightsError, ImportError) as error:
+        warnings.warn(f"clips without a transcript get none: {error}", stacklevel=3)
+        _failures[home] = error
+        raise
+
+
+def try_again() -> None:
+    """Forget that the recogniser could not be had: each run looks for it anew."""
+    _failures.clear()
 
 
 def _listen(samples: Samples, language: str | None, window_s: float) -> Heard:
@@ -97,15 +112,10 @@ def _window(model: Any, processor: Any, samples: Samples, language: str | None, 
 
 
 @functools.lru_cache(maxsize=1)
-def _load(home: str | None) -> tuple[Any, Any] | Exception:
-    """Failure is kept as well: a corpus must not try the same download once a clip."""
-    try:
-        from emotionthinker.models import nano
+def _load(home: str | None) -> tuple[Any, Any]:
+    from emotionthinker.models import nano
 
-        return nano.load_whisper()
-    except (WeightsError, ImportError) as error:
-        warnings.warn(f"clips without a transcript get none: {error}", stacklevel=4)
-        return error
+    return nano.load_whisper()
 
 
 def _encode(model: Any, features: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -15,9 +15,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from emotionthinker.prosody.stress_detector import METHOD as DETECTOR
 from emotionthinker.reasoning.read_claim import ReadClaim
-from emotionthinker.records import Prosody, Verdict
+from emotionthinker.records import WHISTRESS, Prosody, Verdict
 
 STRESS_MARGIN = 0.5
 """Prominence scores (z-like) this close to the highest count as equally prominent."""
@@ -90,7 +89,7 @@ def _share(confidence: float | None) -> str:
 def prominent(prosody: Prosody) -> list[str]:
     """Words that count as stressed: marked, or within `STRESS_MARGIN` of the highest acoustic prominence."""
     words = prosody.stress.words
-    if prosody.stress.method == DETECTOR:
+    if prosody.stress.method == WHISTRESS:
         return [word.text for word in words if word.stressed]
     scores = [word.score for word in words if word.score is not None]
     floor = max(scores) - STRESS_MARGIN if scores else float("inf")

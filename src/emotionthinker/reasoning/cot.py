@@ -53,7 +53,7 @@ def run(recipe: CotRecipe, out: Path) -> dict[str, Any]:
     source = Path(recipe.utterances)
     if not source.is_file():
         raise RecipeError(f"cot: no file {source}; `utterances` must name the output of `emotionthinker annotate`")
-    stage = Run(out, "cot", recipe.model_dump(mode="json"), [source])
+    stage = Run(out, "cot", recipe, [source])
     if stage.finished:
         return dict(stage.previous["metrics"])
     refuse_other_run(stage, ("seed", "writer", "rules"), out / "traces.jsonl")
@@ -86,9 +86,9 @@ def refuse_other_run(stage: Run, settings: tuple[str, ...], results: Path) -> No
     """Raise `RecipeError` when `results` were made from other inputs or settings: rows of two runs must not mix."""
     if not results.exists() or not stage.previous:
         return
-    old, new = stage.previous, stage.manifest
-    changed = [name for name in settings if old.get("recipe", {}).get(name) != new["recipe"][name]]
-    changed += ["inputs"] if old.get("inputs") != new["inputs"] else []
+    old, new = stage.previous_recipe, stage.manifest["recipe"]
+    changed = [name for name in settings if old.get(name) != new[name]]
+    changed += ["inputs"] if "inputs" in stage.other else []
     if changed:
         raise RecipeError(
             f"{results} was made with other {', '.join(changed)} (see manifest.json beside it); "

@@ -66,7 +66,7 @@ def run(recipe: RewardDataRecipe, out: Path) -> dict[str, Any]:
     source = Path(recipe.traces)
     if not source.is_file():
         raise RecipeError(f"reward-data: no file {source}; `traces` must name the output of `emotionthinker cot`")
-    stage = Run(out, "reward-data", recipe.model_dump(mode="json"), [source])
+    stage = Run(out, "reward-data", recipe, [source])
     if stage.finished:
         return dict(stage.previous["metrics"])
     refuse_other_run(stage, ("seed", "writer"), out / "ratings.jsonl")

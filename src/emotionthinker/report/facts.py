@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from emotionthinker.records import Claim, Explanation, Prosody, Verdict
+from emotionthinker.records import NO_RECOGNISER, Claim, Explanation, Prosody, Verdict
 
 MARKS: dict[Verdict, str] = {"supported": "✓", "contradicted": "✗", "not_checkable": "?"}
 VERDICTS: dict[Verdict, str] = {
@@ -21,7 +21,7 @@ _REASONS = {
     "silent": "no speech heard",
     "no_transcript": "no transcript",
     "no_words": "no words",
-    "no_recogniser": "the recogniser is not installed",
+    NO_RECOGNISER: "the recogniser is not installed",
     "unintelligible": "no words understood",
 }
 

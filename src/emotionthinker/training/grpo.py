@@ -44,7 +44,7 @@ def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]
 
     main = PartialState(cpu=on_cpu()).is_main_process
     inputs: list[str | Path] = [recipe.records, *model_files(recipe.model), *model_files(recipe.reward_model or "")]
-    job = Run(out, "grpo", recipe.model_dump(mode="json"), inputs)
+    job = Run(out, "grpo", recipe, inputs)
     if resume and job.finished and job.previous and (out / "model").exists():
         return dict(job.previous["metrics"])
     if main:

@@ -170,7 +170,7 @@ def digits_only(form_weight: float) -> Weigh:
 @frees_folder
 def run(recipe: RewardModelRecipe, out: Path) -> dict[str, Any]:
     """Train into `out/model` and measure the agreement on held-out speakers; resumes. Returns metrics."""
-    state = Run(out, "reward-train", recipe.model_dump(mode="json"), [recipe.ratings, *model_files(recipe.model)])
+    state = Run(out, "reward-train", recipe, [recipe.ratings, *model_files(recipe.model)])
     if state.finished and (out / "model").exists():
         return dict(state.previous["metrics"])
     state.refuse_other()

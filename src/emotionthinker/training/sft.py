@@ -137,7 +137,7 @@ def run(recipe: SftRecipe, out: Path) -> dict[str, Any]:
     state = Run(
         out,
         "sft",
-        recipe.model_dump(mode="json"),
+        recipe,
         [*(source.path for source in recipe.sources), *model_files(recipe.model)],
     )
     if state.finished and (out / "model").exists():

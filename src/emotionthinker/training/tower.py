@@ -225,7 +225,7 @@ def run(recipe: TowerRecipe, out: Path) -> dict[str, Any]:
     from emotionthinker.models.loading import load_thinker, save_thinker
 
     console = Console(stderr=True)
-    state = Run(out, "tower", recipe.model_dump(mode="json"), [recipe.records, *model_files(recipe.model)])
+    state = Run(out, "tower", recipe, [recipe.records, *model_files(recipe.model)])
     if state.finished and (out / "model").exists():
         console.print(f"{out} is finished; nothing to do")
         return dict(state.previous["metrics"])

@@ -194,7 +194,7 @@ def schedule(clips: Sequence[StressClip], recipe: WhistressRecipe) -> tuple[list
 def run(recipe: WhistressRecipe, out: Path) -> dict[str, Any]:
     """Train into `out/model` (a folder that `annotate --stress whistress:FOLDER` takes); resumes. Returns metrics."""
     inputs: list[str | Path] = [recipe.clips, *([recipe.test] if recipe.test else []), *model_files(recipe.backbone)]
-    state = Run(out, "whistress-train", recipe.model_dump(mode="json"), inputs)
+    state = Run(out, "whistress-train", recipe, inputs)
     if state.finished and (out / "model").exists():
         Console(stderr=True).print(f"{out} is finished; nothing to do")
         return dict(state.previous["metrics"])
