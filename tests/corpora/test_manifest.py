@@ -145,6 +145,11 @@ def test_a_language_that_cannot_be_read_costs_no_clip_and_is_not_taken_for_the_d
     assert list(utterances([tmp_path / "results.jsonl"], "en")) == heard
 
 
+def test_automatic_language_leaves_it_to_the_recogniser(tmp_path: Path) -> None:
+    first = write(tmp_path / "m.jsonl", [{"path": "a.wav"}, {"path": "b.wav", "language": "German"}])
+    assert [item.language for item in utterances([first], "auto")] == [None, "de"]
+
+
 def test_a_repeated_id_is_a_bad_row(tmp_path: Path) -> None:
     first, second = utterances([write(tmp_path / "m.jsonl", [{"path": "x.wav"}, {"path": "x.flac"}])])
     assert isinstance(first, Utterance)

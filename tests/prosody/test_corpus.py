@@ -156,6 +156,19 @@ def test_failed_rows_are_tried_again(clips: Path, tmp_path: Path, speech: Any) -
     assert (counts["annotated"], counts["failed"], counts["resumed"]) == (7, 2, 6)
 
 
+def test_another_source_is_told_to_take_the_place_of_the_former(clips: Path, tmp_path: Path) -> None:
+    lines = clips.read_text().splitlines()
+    first, second, out = tmp_path / "first.jsonl", tmp_path / "second.jsonl", tmp_path / "out"
+    first.write_text("\n".join(lines[:2]))
+    second.write_text("\n".join(lines[2:4]))
+    for source in (first, second):
+        run(recipe(source), out, progress=False)
+    (warning,) = json.loads((out / "summary.json").read_text())["warnings"]
+    assert warning == f"{first} is no source any more: its rows are no longer in {out}"
+    run(recipe(second), out, progress=False)
+    assert json.loads((out / "summary.json").read_text())["warnings"] == []
+
+
 def test_words_that_no_recogniser_heard_are_tried_again_once_there_is_one(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

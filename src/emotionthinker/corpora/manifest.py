@@ -18,6 +18,7 @@ from emotionthinker.corpora.tables import rows
 from emotionthinker.errors import CorpusError, RecordError
 from emotionthinker.records import GENDERS, Utterance
 
+AUTO = "auto"
 SOUND_FILES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .au .w64".split())
 _SOUNDS = files.ending(SOUND_FILES)
 MANIFESTS = frozenset(".jsonl .ndjson .csv .tsv .parquet".split())
@@ -45,12 +46,13 @@ class BadRow(NamedTuple):
 def utterances(sources: Sequence[str | Path], language: str | None = None) -> Iterator[Utterance | BadRow]:
     """Every clip of `sources` in order, unique ids, audio paths absolute, emotion one of the nine, split assigned.
 
-    `language` (a code or an English name) is used where a row names none. A file called as one of an earlier folder has
-    its own folder's name in its id. Rows that cannot be read, or repeat an id, come as `BadRow`. Raises `RecordError`
-    for a source that does not exist or is of no known kind, and where `language` is none.
+    `language` (a code or an English name; `auto`: whatever is heard) is used where a row names none. A file called as
+    one of an earlier folder has its own folder's name in its id. Rows that cannot be read, or repeat an id, come as
+    `BadRow`. Raises `RecordError` for a source that does not exist or is of no known kind, and where `language` is
+    none.
     """
     try:
-        language = languages.checked(language)
+        language = None if language == AUTO else languages.checked(language)
     except ValueError as error:
         raise RecordError(f"language of the clips that name none: {error}") from error
     with contextlib.closing(ids.Seen()) as seen:

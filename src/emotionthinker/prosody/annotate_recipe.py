@@ -33,7 +33,7 @@ class AnnotateRecipe(Recipe):
     workers: int = Field(default=0, ge=0)
     """Processes; 0 takes every core."""
     language: str = "en"
-    """Language of clips that name none."""
+    """Language of clips that name none; `auto`: what the recogniser hears."""
     transcribe: bool = True
     """Recognise the words of clips without a transcript."""
     recogniser: str = faster.RECOGNISER

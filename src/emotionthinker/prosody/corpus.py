@@ -73,7 +73,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         "resumed": first_pass.resumed,
     }
     table = tally.table(out / "failures.jsonl", calibration.name)
-    table["warnings"] = list(_warnings(tally, calibration))
+    table["warnings"] = [*_no_longer(job), *_warnings(tally, calibration)]
     for warning in table["warnings"]:
         _log.warning(warning)
     seconds = round(time.monotonic() - started, 1)
@@ -240,6 +240,13 @@ def _made_from(measured: Path, count: int, results: Path) -> Iterator[tuple[byte
     """(stored line, line of the results) in order: the first one's stamp changes with the sound, which is embedded."""
     with open(results, "rb") as lines:
         yield from zip(parts.lines(measured, count), lines, strict=True)
+
+
+def _no_longer(job: runs.Run) -> Iterator[str]:
+    """That the folder held clips of other sources."""
+    now = job.manifest["recipe"]["source"]
+    if gone := [source for source in job.previous_recipe.get("source", []) if source not in now]:
+        yield f"{', '.join(gone)} is no source any more: its rows are no longer in {job.folder}"
 
 
 def _warnings(tally: summary.Tally, calibration: Calibration) -> Iterator[str]:
