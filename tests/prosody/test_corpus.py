@@ -524,6 +524,18 @@ def age_gender(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_speaker_model_that_is_not_there_is_found_before_the_first_clip(
+    unnamed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    empty = tmp_path / "model"
+    empty.mkdir()
+    for model in ("no/such/thing", str(empty)):
+        with pytest.raises(WeightsError, match=model):
+            run(recipe(unnamed, speaker_model=model, accept_non_commercial=True), tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_speaker_model_costs_no_measuring_and_hears_a_few_clips(
     unnamed: Path, age_gender: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,10 @@ class AnnotateRecipe(Recipe):
             raise RecipeError("embed_audio puts sound into shards: set shard_rows too, for example --shard-rows 1000")
         if self.speaker_model and not self.accept_non_commercial:
             raise RecipeError(speakers.refusal(self.speaker_model))
+        if self.speaker_model:
+            from emotionthinker.models import age_gender
+
+            age_gender.folder_of(self.speaker_model)
         stress_detector.check(self.stress)
         try:
             if self.transcribe:
