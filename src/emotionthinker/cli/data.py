@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+from emotionthinker.cli.fetching import tell_of_recogniser
 from emotionthinker.cli.stages import Out, Overrides, RecipeFile, Restart, Workers, fail_for, run_stage
 
 Sources = Annotated[list[Path], typer.Argument(help="Sound files, folders, or manifests (JSONL, CSV, Parquet).")]
 Language = Annotated[str, typer.Option(help="Language of clips that name none: `en`, `de`, `German`, ...")]
-Transcribe = Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")]
+Transcribe = Annotated[
+    bool, typer.Option(help="Recognise the words of clips without a transcript (226 MB are fetched once).")
+]
 MaxSeconds = Annotated[float, typer.Option(help="Longer files are refused.", min=1)]
 Recogniser = Annotated[
     str, typer.Option(help="`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER` (extra `asr`).")
@@ -80,6 +83,7 @@ def annotate(
         accept_non_commercial=accept_non_commercial,
         stress=stress,
     )
+    tell_of_recogniser(transcribe, recogniser)
     counts = corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))
     fail_for(counts["failed"], "rows", out / "failures.jsonl")
@@ -106,7 +110,7 @@ def augment(
 
     One variant for each value. It is accepted when the measured change is within 0.5 semitone, 3 % or 1 dB of what
     was asked, nothing else moved and the formants stayed (0.5 semitone). Nothing clips: what would exceed full scale
-    is made softer, and rejected when that costs more than 1 dB.
+    is made softer, and rejected when that costs more than 1 dB. Needs the extra `augment`.
 
     Writes audio/, manifest.jsonl (a source for `annotate`), rejected.jsonl and failures.jsonl; goes on after a stop.
     Exit status 1 when a file failed; a rejected variant is no failure.
@@ -173,6 +177,7 @@ def audit(
         accept_non_commercial=accept_non_commercial,
         stress=stress,
     )
+    tell_of_recogniser(transcribe, recogniser)
     summary = stage.run(recipe, out)
     typer.echo(f"{summary['audited']} of {summary['rows']} rows audited, calibration {summary['calibration']}")
     typer.echo(stage.render(summary))
