@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from emotionthinker import __version__
@@ -40,6 +43,23 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert result.exit_code == 0
     assert "Example" in result.output
     assert f"emotionthinker {command}" in result.output
+
+
+def _all_commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if hasattr(command, "commands"):
+            yield from _all_commands(command, (*path, name))
+
+
+@pytest.mark.parametrize(("path", "command"), _all_commands(get_command(app)), ids=lambda x: str(x)[:40])
+def test_help_cuts_no_name_in_a_narrow_terminal(path: tuple[str, ...], command: Any) -> None:
+    shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).output
+    assert max(map(len, shown.splitlines())) <= 80
+    for parameter in command.params:
+        for name in (*parameter.opts, *parameter.secondary_opts):
+            assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", shown), f"{name} in\n{shown}"
+    assert "…" not in shown
 
 
 def test_the_version() -> None:

@@ -11,23 +11,46 @@ import typer
 from emotionthinker.cli.fetching import tell_of_recogniser
 from emotionthinker.cli.stages import Out, Overrides, RecipeFile, Restart, Workers, fail_for, run_stage
 
+WORDS, SPEAKER, LARGE = "Words", "Speaker", "Large corpora"
+"""Panels of the help: each is a table as wide as its own names, so that none is cut in a terminal of 80 columns."""
 Sources = Annotated[list[Path], typer.Argument(help="Sound files, folders, or manifests (JSONL, CSV, Parquet).")]
-Language = Annotated[str, typer.Option(help="Language of clips that name none: `en`, `de`, `German`, ...")]
+Language = Annotated[
+    str, typer.Option(help="Language of clips that name none: `en`, `de`, `German`, ...", rich_help_panel=WORDS)
+]
 Transcribe = Annotated[
-    bool, typer.Option(help="Recognise the words of clips without a transcript (226 MB are fetched once).")
+    bool,
+    typer.Option(
+        help="Recognise the words of clips without a transcript (226 MB are fetched once).", rich_help_panel=WORDS
+    ),
 ]
 MaxSeconds = Annotated[float, typer.Option(help="Longer files are refused.", min=1)]
 Recogniser = Annotated[
-    str, typer.Option(help="`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER` (extra `asr`).")
+    str,
+    typer.Option(
+        help="`whisper-base` (embedded), or `faster-whisper:` and a model or folder (extra `asr`).",
+        rich_help_panel=WORDS,
+    ),
 ]
 SpeakerModel = Annotated[
-    str, typer.Option(help="wav2vec2 of age and gender: a folder or hub id; else gender is estimated without.")
+    str,
+    typer.Option(
+        help="wav2vec2 of age and gender: a folder or hub id; else gender is estimated without.",
+        rich_help_panel=SPEAKER,
+    ),
 ]
 AcceptNonCommercial = Annotated[
-    bool, typer.Option("--accept-non-commercial", help="Consent to the speaker model's CC-BY-NC-SA-4.0 terms.")
+    bool,
+    typer.Option(
+        "--accept-non-commercial",
+        help="Consent to the speaker model's CC-BY-NC-SA-4.0 terms.",
+        rich_help_panel=SPEAKER,
+    ),
 ]
 StressMethod = Annotated[
-    str, typer.Option(help="How stress is found: `acoustic`, or `whistress:FOLDER` of a trained detector.")
+    str,
+    typer.Option(
+        help="How stress is found: `acoustic`, or `whistress:FOLDER` of a trained detector.", rich_help_panel=WORDS
+    ),
 ]
 
 
@@ -42,14 +65,22 @@ def annotate(
     transcribe: Transcribe = True,
     recogniser: Recogniser = "whisper-base",
     max_seconds: MaxSeconds = 3600,
-    engine: Annotated[str, typer.Option(help="`pool`: processes of this machine; `ray`: Ray Data.")] = "pool",
+    engine: Annotated[
+        str, typer.Option(help="`pool`: processes of this machine; `ray`: Ray Data.", rich_help_panel=LARGE)
+    ] = "pool",
     ray_address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster, such as `auto`; without it Ray starts here.")
+        str | None,
+        typer.Option(help="A running Ray cluster, such as `auto`; without it Ray starts here.", rich_help_panel=LARGE),
     ] = None,
     shard_rows: Annotated[
-        int, typer.Option(help="Write shards/part-*.parquet of so many rows, not utterances.parquet.", min=0)
+        int,
+        typer.Option(
+            help="Rows of a Parquet file in shards/; 0 writes one utterances.parquet.", min=0, rich_help_panel=LARGE
+        ),
     ] = 0,
-    embed_audio: Annotated[bool, typer.Option("--embed-audio", help="Shards hold the sound, not its path.")] = False,
+    embed_audio: Annotated[
+        bool, typer.Option("--embed-audio", help="Shards hold the sound, not its path.", rich_help_panel=LARGE)
+    ] = False,
     speaker_model: SpeakerModel = "",
     accept_non_commercial: AcceptNonCommercial = False,
     stress: StressMethod = "acoustic",
@@ -60,7 +91,12 @@ def annotate(
     a stop, in constant memory (with a speaker model, 1 kB for each clip it hears). Run again it also measures what was
     changed, and clips that had no recogniser. A folder of such shards is a source too. Exit status 1 when a row failed.
 
-    Example: `emotionthinker annotate recordings/ more.flac --out runs/annotate`
+    Examples:
+
+    - `emotionthinker annotate recordings/ more.flac --out runs/annotate`
+    - a manifest, its own cuts: `emotionthinker annotate speech.jsonl --calibration fit --out runs/annotate`
+    - shards with sound: `emotionthinker annotate speech.parquet --shard-rows 1000 --embed-audio --out runs/annotate`
+    - a cluster: `emotionthinker annotate speech.parquet --engine ray --ray-address auto --out /shared/annotate`
     """
     from emotionthinker.errors import RecipeError
     from emotionthinker.prosody import corpus
