@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from emotionthinker import __version__
 from emotionthinker.cli import app
+from emotionthinker.errors import EmotionThinkerError
 from emotionthinker.records import Energy, Prosody, Utterance, read_jsonl, write_jsonl
 
 COMMANDS = (
@@ -159,6 +160,31 @@ def test_calibrate_fits_and_applies(tmp_path: Path) -> None:
     assert run.exit_code == 0, run.output
     levels = [u.prosody.energy.level for u in read_jsonl(tmp_path / "new" / "utterances.jsonl") if u.prosody]
     assert [levels.count(word) for word in ("low", "normal", "high")] == [20, 20, 20]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("annotate none.wav --out out --ray-address auto", "set --engine ray too"),
+        (
+            "calibrate none --apply reference --by-dataset --name x",
+            "--name and --by-dataset: of no effect with --apply",
+        ),
+    ],
+)
+def test_options_without_effect_are_refused(
+    command: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, command.split())
+    assert isinstance(result.exception, EmotionThinkerError)
+    assert message in str(result.exception)
+
+
+def test_the_reference_drawn_again_keeps_its_name(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["calibrate", "--sketch", "reference", "--out", str(tmp_path)])
+    assert json.loads(result.output)["name"] == "reference"
+    assert "Calibration “reference”" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_language_that_is_none_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import typer
 from emotionthinker.cli.fetching import tell_of_recogniser
 from emotionthinker.cli.stages import Out, Overrides, RecipeFile, Restart, Workers, fail_for, run_stage
 
+REFERENCE = "reference"
 WORDS, SPEAKER, LARGE = "Words", "Speaker", "Large corpora"
 """Panels of the help: each is a table as wide as its own names, so that none is cut in a terminal of 80 columns."""
 Sources = Annotated[list[Path], typer.Argument(help="Sound files, folders, or manifests (JSONL, CSV, Parquet).")]
@@ -225,7 +226,9 @@ def calibrate(
         list[Path] | None, typer.Argument(help="What `annotate` wrote: JSONL or Parquet files, or its folders.")
     ] = None,
     out: Out = Path("runs/calibrate"),
-    name: Annotated[str, typer.Option(help="Name of the calibration; it goes into every record.")] = "fitted",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the calibration, in every record; default: `fitted`.")
+    ] = None,
     by_dataset: Annotated[bool, typer.Option("--by-dataset", help="Cuts for each dataset of 50 clips too.")] = False,
     sketch: Annotated[
         list[Path] | None,
@@ -242,10 +245,22 @@ def calibrate(
 
     Example: `emotionthinker calibrate runs/annotate --out runs/calibrate --name mine --by-dataset`
     """
+    from emotionthinker.errors import RecipeError
     from emotionthinker.prosody import calibrate as stage
 
+    idle = [option for option, given in (("--name", name), ("--by-dataset", by_dataset), ("--sketch", sketch)) if given]
+    if apply is not None and idle:
+        raise RecipeError(
+            f"{' and '.join(idle)}: of no effect with --apply, which puts frozen cuts on utterances as they are; "
+            "leave one or the other out"
+        )
+    same = not utterances and sketch == [Path(REFERENCE)]
     recipe = stage.CalibrateRecipe(
-        utterances=utterances or [], sketches=sketch or [], name=name, by_dataset=by_dataset, apply=apply
+        utterances=utterances or [],
+        sketches=sketch or [],
+        name=name or (REFERENCE if same else "fitted"),
+        by_dataset=by_dataset,
+        apply=apply,
     )
     typer.echo(json.dumps(stage.run(recipe, out), indent=2))
 
