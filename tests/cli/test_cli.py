@@ -191,3 +191,10 @@ def test_a_language_that_is_none_is_refused_before_anything_is_loaded(tmp_path: 
     done = CliRunner().invoke(app, ["explain", str(tmp_path / "a.wav"), "--language", "Elvish"])
     assert done.exit_code == 2
     assert "Elvish" in done.output
+
+
+def test_a_clip_that_is_not_there_is_named_once(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["explain", str(tmp_path / "none.wav")], env={"COLUMNS": "300"})
+    assert done.exit_code == 1
+    assert f"error: {tmp_path / 'none.wav'}: no such file" in done.stderr
+    assert done.stderr.count(f"{tmp_path / 'none.wav'}:") == 1

@@ -66,7 +66,8 @@ def explain(
                         typer.echo(piece, nl=False)
         except AudioError as error:
             failed += 1
-            typer.echo(f"error: {clip}: {error}", err=True)
+            named = str(error) if str(error).startswith(str(clip)) else f"{clip}: {error}"
+            typer.echo(f"error: {named}", err=True)
             continue
         if json_:
             typer.echo(json.dumps(to_json(explanations[-1]), ensure_ascii=False))
