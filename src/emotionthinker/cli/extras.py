@@ -6,7 +6,8 @@ import sys
 
 _BROUGHT_BY = {
     "nano": "torch transformers safetensors gguf tokenizers huggingface_hub",
-    "train": "trl peft accelerate datasets pyworld python_stretch openai tenacity sklearn matplotlib",
+    "train": "trl peft accelerate datasets openai tenacity sklearn matplotlib",
+    "augment": "pyworld python_stretch",
     "ray": "ray",
     "asr": "faster_whisper ctranslate2",
 }

@@ -33,6 +33,7 @@ def explain(
     from rich.console import Console
 
     from emotionthinker import languages
+    from emotionthinker.cli import fetching
     from emotionthinker.cli.collector import collector_at_rest
     from emotionthinker.errors import AudioError
     from emotionthinker.explaining import explain_stream, to_json
@@ -47,6 +48,8 @@ def explain(
         languages.checked(language)
     except ValueError as error:
         raise typer.BadParameter(f"--language: {error}") from error
+    if model == "nano":
+        fetching.tell("the nano model is", "1.6 GB")
     console, errors = Console(), Console(stderr=True)
     explanations: list[Explanation] = []
     failed = 0
@@ -63,7 +66,8 @@ def explain(
                         typer.echo(piece, nl=False)
         except AudioError as error:
             failed += 1
-            typer.echo(f"error: {clip}: {error}", err=True)
+            named = str(error) if str(error).startswith(str(clip)) else f"{clip}: {error}"
+            typer.echo(f"error: {named}", err=True)
             continue
         if json_:
             typer.echo(json.dumps(to_json(explanations[-1]), ensure_ascii=False))

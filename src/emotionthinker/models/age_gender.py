@@ -99,9 +99,7 @@ class AgeGender:
         """
         if not accept_non_commercial:
             raise WeightsError(refusal(source))
-        folder = Path(source).expanduser()
-        if not folder.is_dir():
-            folder = _snapshot(str(source))
+        folder = folder_of(source)
         network = AgeGenderNetwork(_config(folder))
         _fill(network, _state(folder), folder)
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -130,6 +128,19 @@ class AgeGender:
         return [Heard(*row) for row in rows]
 
 
+def folder_of(source: str | Path) -> Path:
+    """The folder of a model, fetched from the hub unless it is there.
+
+    Raises `WeightsError` for one that cannot be had, or that holds no settings or no weights.
+    """
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        folder = _snapshot(str(source))
+    _config(folder)
+    _weights(folder)
+    return folder
+
+
 def _snapshot(repo: str) -> Path:
     try:
         return Path(snapshot_download(repo, allow_patterns=["config.json", "README.md", _FILES[0]]))
@@ -149,13 +160,18 @@ def _config(folder: Path) -> Wav2Vec2Config:
         raise WeightsError(f"{folder / 'config.json'} cannot be read ({error}); expected a wav2vec2 folder") from error
 
 
+def _weights(folder: Path) -> Path:
+    path = next((folder / name for name in _FILES if (folder / name).is_file()), None)
+    if path is None:
+        raise WeightsError(f"{folder} holds no weights; expected {' or '.join(_FILES)}")
+    return path
+
+
 def _state(folder: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path = next((folder / name for name in _FILES if (folder / name).is_file()), None)
-    if path is None:
-        raise WeightsError(f"{folder} holds no weights; expected {' or '.join(_FILES)}")
+    path = _weights(folder)
     try:
         state: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:

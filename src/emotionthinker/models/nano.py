@@ -35,8 +35,8 @@ from emotionthinker.models.processor import PLACEHOLDERS, AudioProcessor, load_p
 from emotionthinker.models.smollm2 import State, read_smollm2
 from emotionthinker.runs import sha256
 
-FORMAT = "nano-2"
-"""Name of the cache folder; a change of the assembly takes a new one."""
+FORMAT = weights.NANO
+"""Name of the cache folder."""
 
 
 def load_base(

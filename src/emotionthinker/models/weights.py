@@ -80,6 +80,8 @@ WHISPER_2 = Part(
     size_mb=67,
 )
 PARTS = (SMOLLM2, WHISPER_1, WHISPER_2)
+NANO = "nano-2"
+"""Cache folder of the assembled parts (`emotionthinker.models.nano`); a change of the assembly takes a new name."""
 
 WHISPER_BIN_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 """The two Whisper pieces, joined."""
@@ -113,6 +115,11 @@ def missing(folder: str | Path | None = None, parts: tuple[Part, ...] = PARTS) -
     """The parts whose wheels are not in the cache."""
     wheels = home(folder) / "wheels"
     return [part for part in parts if not (wheels / part.wheel).is_file()]
+
+
+def to_fetch_mb() -> int:
+    """Megabytes of wheels that the nano model and its recogniser still have to fetch; 0 when they are assembled."""
+    return 0 if (home() / NANO).is_dir() else sum(part.size_mb for part in missing())
 
 
 def fetch(folder: str | Path | None = None, parts: tuple[Part, ...] = PARTS) -> list[Path]:

@@ -87,7 +87,7 @@ def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str,
     started = time.monotonic()
     if not (recipe.pitch or recipe.speed or recipe.energy):
         raise RecipeError("no change is asked for; give at least one of pitch, speed or energy")
-    variants.check_tools()
+    variants.check_tools([name for name in ("pitch", "speed", "energy") if getattr(recipe, name)])
     job = runs.Run(out, "augment", recipe, list(recipe.source))
     job.begin()
     folder = Path(out).resolve() / "audio"

@@ -84,7 +84,7 @@ def run(recipe: PerceptionRecipe, out: Path) -> dict[str, Any]:
         return dict(job.previous["counts"])
     job.begin()
     if recipe.comparative or recipe.comparative_test:
-        check_tools("; comparative=0 and comparative_test=0 leave them out")
+        check_tools(WORDS, "; comparative=0 and comparative_test=0 leave them out")
     utterances = [u for u in read_jsonl(recipe.records) if u.prosody and u.audio]
     rows = _attributes(utterances, recipe) + _comparatives(utterances, recipe, out)
     write_lines(out / "questions.jsonl", rows)

@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,10 @@ PEAK = 0.97
 """Highest sample of what is written (full scale is 1)."""
 ATTRIBUTES = ("pitch", "speed", "energy", "formants")
 REFERENCE = "reference"
-TOOLS = ("pyworld", "python_stretch")
+TOOLS = {
+    "pyworld": "changing pitch, and measuring every variant, needs WORLD",
+    "python_stretch": "changing speed needs Signalsmith Stretch",
+}
 
 
 @dataclass(frozen=True)
@@ -233,13 +237,17 @@ def write_flac(path: Path, samples: Samples, sample_rate: int) -> None:
     part.replace(path)
 
 
-def check_tools(otherwise: str = "") -> None:
-    """Say at once, not in a worker, what is needed, and what helps `otherwise`. Raises `EmotionThinkerError`."""
-    for name in TOOLS:
+def check_tools(attributes: Collection[str], otherwise: str = "") -> None:
+    """Say at once, not in a worker, what variants of `attributes` need, and what helps `otherwise`.
+
+    Raises `EmotionThinkerError`.
+    """
+    for name, why in TOOLS.items():
+        if name == "python_stretch" and "speed" not in attributes:
+            continue
         try:
             importlib.import_module(name)
         except ImportError as error:
             raise EmotionThinkerError(
-                f"changing pitch and speed needs WORLD and Signalsmith Stretch, but: {error}. "
-                f"`pip install 'emotionthinker[train]'` brings them{otherwise}"
+                f"{why}, but: {error}. `pip install 'emotionthinker[augment]'` brings it{otherwise}"
             ) from error

@@ -61,8 +61,16 @@ class AnnotateRecipe(Recipe):
         """Raise `RecipeError` or `WeightsError` for settings that cannot be met, before anything is measured."""
         if self.embed_audio and not self.shard_rows:
             raise RecipeError("embed_audio puts sound into shards: set shard_rows too, for example --shard-rows 1000")
+        if self.ray_address and self.engine != "ray":
+            raise RecipeError(
+                f"ray_address is {self.ray_address!r}, but engine is {self.engine!r}: set --engine ray too"
+            )
         if self.speaker_model and not self.accept_non_commercial:
             raise RecipeError(speakers.refusal(self.speaker_model))
+        if self.speaker_model:
+            from emotionthinker.models import age_gender
+
+            age_gender.folder_of(self.speaker_model)
         stress_detector.check(self.stress)
         try:
             if self.transcribe:

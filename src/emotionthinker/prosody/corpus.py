@@ -145,7 +145,7 @@ class _Measuring:
     def refuse(self, row: dict[str, Any]) -> None:
         self.failed += 1
         self.failures.write(json.dumps(row, ensure_ascii=False) + "\n")
-        self.advance(1)
+        self.advance(1, failed=1)
 
 
 def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Generator[Any]]:

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from emotionthinker.errors import RecipeError
 from emotionthinker.prosody.sketch import ANY, Sketch, Sketches
@@ -115,9 +115,10 @@ class Calibration(Cuts):
                 "`annotate --calibration fit` makes one from your own clips"
             ) from error
         except ValueError as error:
+            told = _plainly(error) if isinstance(error, ValidationError) else str(error)
             raise RecipeError(
                 f"calibration {source} does not hold version {CALIBRATION_VERSION} cuts, as `calibrate` writes them "
-                f"(thresholds.json): {error}"
+                f"(thresholds.json): {told}"
             ) from error
 
     def save(self, path: str | Path) -> None:
@@ -224,6 +225,16 @@ class Calibration(Cuts):
     def _floored(self, cut: Cut) -> Cut:
         """The style cut with nothing but flat under `flat_below_st`."""
         return Cut(low=max(cut.low, self.flat_below_st), high=max(cut.high, self.flat_below_st), count=cut.count)
+
+
+def _plainly(error: ValidationError) -> str:
+    """What is wrong, field by field, without the voice of the library that noticed it."""
+    found = []
+    for part in error.errors():
+        where = ".".join(map(str, part["loc"]))
+        what = str(part["ctx"]["error"]) if part["type"] == "value_error" else part["msg"]
+        found.append(f"{where}: {what}" if where else what)
+    return "; ".join(found)
 
 
 def _place(

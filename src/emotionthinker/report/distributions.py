@@ -21,6 +21,8 @@ _BAR = 10
 _TAIL = 0.002
 _HZ_TICKS = (50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 800.0)
 _STEPS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+_LEAST_DRAWN = 20
+"""Clips from which on a group has a distribution to speak of; smaller ones are named in a line."""
 _SHADES = ("first", "second", "third")
 
 
@@ -108,11 +110,14 @@ def _section(feature: Feature, calibration: Calibration, found: list[Group]) -> 
     if not found:
         return f"{head}<p>No clip has this measurement.</p></section>"
     grid = found[0].sketch.grid
-    span = _span(grid, found)
-    rows = "".join(_row(feature, calibration, group, grid, span) for group in found)
+    drawn = [group for place, group in enumerate(found) if place == 0 or group.sketch.count >= _LEAST_DRAWN]
+    small = ", ".join(f"{group.name} {group.sketch.count}" for group in found if group not in drawn)
+    span = _span(grid, drawn)
+    rows = "".join(_row(feature, calibration, group, grid, span) for group in drawn)
     ticks = "".join(f'<span style="left:{_left(grid, at, span):.2f}%">{at:g}</span>' for at in _ticks(grid, span))
     axis = f'<div class="group scale"><div></div><div class="ticks">{ticks}</div><div>{feature.unit}</div></div>'
-    return f"{head}<p>{escape(told)}</p>{rows}{axis}</section>"
+    folded = f'<p class="small">Not drawn, of under {_LEAST_DRAWN} clips: {escape(small)}.</p>' if small else ""
+    return f"{head}<p>{escape(told)}</p>{rows}{axis}{folded}</section>"
 
 
 def _row(feature: Feature, calibration: Calibration, group: Group, grid: Grid, span: tuple[float, float]) -> str:
@@ -129,7 +134,8 @@ def _row(feature: Feature, calibration: Calibration, group: Group, grid: Grid, s
             for side, at in sides
         )
         told = ", ".join(f"{word} {100 * part:.0f} %" for word, part in zip(feature.words, parts, strict=True))
-        told += f"; near a cut {100 * _near_share(feature.key, calibration, group):.0f} %"
+        if count >= _LEAST_DRAWN:  # of fewer, places within a bin would make up the share
+            told += f"; near a cut {100 * _near_share(feature.key, calibration, group):.0f} %"
         told += f"; cuts of {group.found[0]}" if group.found[0] != group.name else ""
     drawn = _bands(feature.key, calibration, group, grid, span) + _bars(group, grid, span) + _lines(group, grid, span)
     svg = f'<svg viewBox="0 0 {_X:g} {_Y:g}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
-from itertools import pairwise
 
 import numpy as np
 
@@ -18,6 +17,9 @@ _DB_SPAN = 50.0
 _PIXELS_A_SECOND = 130
 _CHARACTER_PIXELS, _WORD_GAP_PIXELS = 7.5, 8
 _MOST_PIXELS = 12_000
+_COLUMN_PIXELS = 838
+"""Width of the plot on the page where the window is wide: the rest is margins and axes (style.css)."""
+_MOST_ROWS, _ROW_REM = 3, 1.5
 _TIME_STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
@@ -26,16 +28,18 @@ def figure(curves: Curves, words: Sequence[Word]) -> str:
     hz, db = hz_range(curves), db_range(curves)
     ticks_hz = [(tick, _log_y(tick, hz)) for tick in _HZ_TICKS if hz[0] <= tick <= hz[1]]
     ticks_db = [(tick, _linear_y(tick, db)) for tick in range(-120, 1, 10) if db[0] < tick < db[1]]
+    rows, width = _layout(curves, words)
+    taller = f' style="height:{2 + (rows - 1) * _ROW_REM:g}rem"' if rows > 1 else ""
     return (
         '<div class="plot" aria-hidden="true">'
         f'<div class="axis hz">{_labels(ticks_hz, "Hz")}</div>'
-        f'<div class="scroll"><div class="lanes" style="min-width:{_pixels(curves, words)}px">'
+        f'<div class="scroll"><div class="lanes" style="min-width:{width}px">'
         f'<svg class="curves" viewBox="0 0 {_X:g} {_Y:g}" preserveAspectRatio="none">'
         f"{_bands(curves, words)}{_grid(ticks_hz)}"
         f'<path class="level" d="{_level_path(curves, db)}"/><path class="f0" d="{_f0_path(curves, hz)}"/></svg>'
         f'<svg class="wave" viewBox="0 0 {_X:g} {_Y:g}" preserveAspectRatio="none">'
         f'<path class="envelope" d="{_wave_path(curves)}"/></svg>'
-        f'<div class="words">{_word_labels(curves, words)}</div>'
+        f'<div class="words"{taller}>{_word_labels(curves, words, rows)}</div>'
         f'<div class="times">{_times(curves.duration_s)}</div><div class="cursor"></div></div></div>'
         f'<div class="axis db">{_labels(ticks_db, "dB")}</div></div>'
     )
@@ -70,10 +74,22 @@ def _x(seconds: float, curves: Curves) -> float:
     return min(max(seconds / curves.duration_s, 0.0), 1.0) * _X
 
 
-def _pixels(curves: Curves, words: Sequence[Word]) -> int:
-    """Width from which on the plot scrolls: no word may run into its neighbour, up to a limit."""
+def _layout(curves: Curves, words: Sequence[Word]) -> tuple[int, int]:
+    """(rows of word labels, width in pixels from which on the plot scrolls).
+
+    A clip that fits the page's column takes rows rather than width, and never more than the column.
+    """
+    if curves.duration_s * _PIXELS_A_SECOND > _COLUMN_PIXELS:
+        return 1, _pixels(curves, words)
+    widths = [_pixels(curves, words, rows) for rows in range(1, _MOST_ROWS + 1)]
+    rows = next((rows for rows, width in enumerate(widths, 1) if width <= _COLUMN_PIXELS), _MOST_ROWS)
+    return rows, min(widths[rows - 1], _COLUMN_PIXELS)
+
+
+def _pixels(curves: Curves, words: Sequence[Word], rows: int = 1) -> int:
+    """Width in which no word runs into its neighbour in the same of so many rows, up to a limit."""
     needed = curves.duration_s * _PIXELS_A_SECOND
-    for word, following in pairwise(words):
+    for word, following in zip(words, words[rows:], strict=False):
         distance = (following.start_s + following.end_s - word.start_s - word.end_s) / 2
         room = (len(word.text) + len(following.text) + 2) / 2 * _CHARACTER_PIXELS + _WORD_GAP_PIXELS
         if distance > 0.02:
@@ -137,12 +153,14 @@ def _wave_path(curves: Curves) -> str:
     return "M" + "L".join(top + bottom[::-1]) + "Z"
 
 
-def _word_labels(curves: Curves, words: Sequence[Word]) -> str:
+def _word_labels(curves: Curves, words: Sequence[Word], rows: int) -> str:
+    """The words at their places, in turn one row lower."""
     parts = []
-    for word in words:
+    for number, word in enumerate(words):
         middle = _x((word.start_s + word.end_s) / 2, curves) / _X * 100
         stressed = ' class="stressed"' if word.stressed else ""
-        parts.append(f'<span{stressed} style="left:{middle:.2f}%">{escape(word.text)}</span>')
+        lower = f";top:{0.25 + number % rows * _ROW_REM:g}rem" if number % rows else ""
+        parts.append(f'<span{stressed} style="left:{middle:.2f}%{lower}">{escape(word.text)}</span>')
     return "".join(parts)
 
 

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from emotionthinker import progress
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+def test_off_a_terminal_a_line_is_written_now_and_then(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.progress_bar(100, show=True) as advance:
+        advance(40)
+        for number in range(20):
+            clock.now += 3
+            advance(1, failed=number == 5)
+    assert capsys.readouterr().err.splitlines() == [
+        "annotate: 50 of 100, 1 failed, 0:02:30 left",
+        "annotate: 60 of 100, 1 failed, 0:02:00 left",
+    ]
+
+
+def test_nothing_is_told_of_what_was_done_before_or_failed_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.progress_bar(5, 5, show=True):
+        pass
+    with pytest.raises(ValueError, match="none"), progress.progress_bar(5, show=True):
+        raise ValueError("none")
+    with progress.progress_bar(5, show=False) as advance:
+        advance()
+    assert capsys.readouterr().err == ""
+    with progress.progress_bar(2, show=True, what="doctor") as advance:
+        advance()
+        advance()
+    assert capsys.readouterr().err == "doctor: 2 of 2\n"
+
+
+def test_in_a_terminal_the_bar_is_drawn_with_the_first_row(
+    monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with pytest.raises(ValueError, match="none"), progress.progress_bar(5, show=True, what="doctor"):
+        raise ValueError("none")
+    assert capsys.readouterr().err == ""
+    with progress.progress_bar(5, show=True, what="doctor") as advance:
+        advance()
+    assert "doctor" in capsys.readouterr().err
