@@ -145,7 +145,7 @@ def test_missing_records_say_what_to_run(tmp_path: Path) -> None:
 
 def test_missing_vocoder_says_what_to_install(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyworld", None)
-    with pytest.raises(EmotionThinkerError, match="emotionthinker\\[train\\]"):
+    with pytest.raises(EmotionThinkerError, match="emotionthinker\\[augment\\]"):
         run(recipe(records), tmp_path / "out")
     summary = run(recipe(records, comparative=0, comparative_test=0), tmp_path / "out")
     captions = summary["by_split"]["train"]["caption"]["captions"]
