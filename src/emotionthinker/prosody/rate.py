@@ -169,12 +169,13 @@ def syllable_nuclei(samples: Samples, sample_rate: int, speech: Mask) -> npt.NDA
     top = min(2500.0, 0.45 * sample_rate)
     band = sosfilt(butter(2, (400.0, top), "bandpass", fs=sample_rate, output="sos"), samples)
     power = frame_power(np.asarray(band, np.float32), sample_rate)
-    level = gaussian_filter1d(10 * np.log10(power + 1e-12), 1.5)
     if not speech.any():
         return np.zeros(0)
-    floor = float(np.percentile(level[speech], 95)) - 25.0
-    peaks, _ = find_peaks(np.pad(level, 1, constant_values=-120.0), prominence=1.5, distance=6, height=floor)
-    peaks = peaks - 1
+    beyond = 8  # frames of silence on either side, as a clip with silence around it has
+    level = gaussian_filter1d(np.pad(10 * np.log10(power + 1e-12), beyond, constant_values=-120.0), 1.5)
+    floor = float(np.percentile(level[beyond:-beyond][speech], 95)) - 25.0
+    peaks, _ = find_peaks(level, prominence=1.5, distance=6, height=floor)
+    peaks = peaks[(peaks >= beyond) & (peaks < beyond + len(speech))] - beyond
     return np.asarray(peaks[speech[peaks]] * FRAME_S + FRAME_S / 2)
 
 
