@@ -12,7 +12,7 @@ import torch
 
 from emotionthinker import recipes
 from emotionthinker.corpora import prepare, registry
-from emotionthinker.errors import AudioError, RecipeError, RecordError
+from emotionthinker.errors import AudioError, RecipeError, RecordError, WeightsError
 from emotionthinker.models import whistress
 from emotionthinker.training.stress_clips import StressClip, read_clips
 from emotionthinker.training.whistress import (
@@ -215,6 +215,17 @@ def test_clips_that_cannot_be_used_are_all_named_before_the_first_step(
     assert {(row["id"], row["reason"]) for row in found} == {
         ("long", "too_long"), ("gone", "missing"), ("wordy", "bad_row"),
     }  # fmt: skip
+
+
+def test_a_start_that_was_refused_leaves_the_folder_to_the_corrected_one(
+    clips: Path, backbone: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(WeightsError, match=r"choose one \(`layer`\)"):
+        run(_recipe(clips, backbone, layer=9), out)
+    with pytest.raises(RecipeError, match="batch_size"):
+        run(_recipe(clips, backbone, batch_size=500), out)
+    assert not (out / "manifest.json").exists()
 
 
 def test_what_the_window_cannot_hold_is_refused_not_cut(clips: Path, backbone: str, tmp_path: Path) -> None:

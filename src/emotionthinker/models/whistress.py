@@ -83,7 +83,7 @@ class WhiStress(nn.Module):
         super().__init__()
         deepest = min(whisper.config.encoder_layers, whisper.config.decoder_layers)
         if not 0 < layer <= deepest:
-            raise WeightsError(f"layer_for_head is {layer}; {backbone} has layers 1 to {deepest}")
+            raise WeightsError(f"layer_for_head is {layer}; {backbone} has layers 1 to {deepest}: choose one (`layer`)")
         self.whisper = whisper.eval().requires_grad_(False)
         self.heads = StressHead(whisper.config)
         self.processor, self.layer, self.backbone = processor, layer, backbone

@@ -199,7 +199,6 @@ def run(recipe: WhistressRecipe, out: Path) -> dict[str, Any]:
         Console(stderr=True).print(f"{out} is finished; nothing to do")
         return dict(state.previous["metrics"])
     state.refuse_other()
-    state.begin()
     clips, tests = chosen(recipe.clips, recipe.test)
     training, held = split(clips, recipe)
     rows, steps = schedule(training, recipe)
@@ -207,6 +206,7 @@ def run(recipe: WhistressRecipe, out: Path) -> dict[str, Any]:
     torch.manual_seed(recipe.seed)
     model = WhiStress(whisper, processor, recipe.layer, recipe.backbone)
     check_clips([*clips, *tests], model, out)
+    state.begin()  # not before: a start that is refused must not stand in the way of the corrected one
     settings = LoopRecipe(
         steps=steps * recipe.epochs,
         learning_rates={"heads": recipe.learning_rate},
