@@ -70,11 +70,16 @@ def write_lines(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
 
 def sha256(path: str | Path) -> str:
     """Hex digest of a file, read in blocks."""
-    digest = hashlib.sha256()
+    hashed = hashlib.sha256()
     with open(path, "rb") as source:
         while block := source.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+            hashed.update(block)
+    return hashed.hexdigest()
+
+
+def digest(text: str) -> str:
+    """16 hex digits that stand for a text."""
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
 
 
 def stored_lines(path: str | Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
@@ -280,4 +285,4 @@ def model_stamp(model: str | Path) -> str:
     place = Path(model).expanduser()
     inside = [place] if place.is_file() else _inside(place)
     files = [f"{path.relative_to(place)}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in inside]
-    return hashlib.sha1("|".join([str(model), *files]).encode(), usedforsecurity=False).hexdigest()[:16]
+    return digest("|".join([str(model), *files]))

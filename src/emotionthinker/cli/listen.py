@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from emotionthinker.records import Explanation
 
 
 def explain(
@@ -32,38 +35,20 @@ def explain(
     """
     from rich.console import Console
 
-    from emotionthinker import languages
     from emotionthinker.cli import fetching
-    from emotionthinker.cli.collector import collector_at_rest
     from emotionthinker.errors import AudioError
     from emotionthinker.explaining import explain_stream, to_json
     from emotionthinker.records import Explanation
     from emotionthinker.report.terminal import render
 
-    if text is not None and len(clips) > 1:
-        raise typer.BadParameter("--text belongs to one clip, but several were given")
-    if gender not in (None, "female", "male"):
-        raise typer.BadParameter(f"--gender is {gender!r}; expected female or male")
-    try:
-        languages.checked(language)
-    except ValueError as error:
-        raise typer.BadParameter(f"--language: {error}") from error
+    _check(clips, text, gender, language)
     if model == "nano":
         fetching.tell("the nano model is", "1.6 GB")
-    console, errors = Console(), Console(stderr=True)
-    explanations: list[Explanation] = []
-    failed = 0
+    console, explanations, failed = Console(), list[Explanation](), 0
     for clip in clips:
         try:
-            with collector_at_rest():
-                with errors.status(f"listening to {clip}", spinner="dots"):
-                    pieces = explain_stream(clip, model=model, text=text, gender=gender, language=language)
-                    first = next(pieces)
-                for piece in itertools.chain([first], pieces):
-                    if isinstance(piece, Explanation):
-                        explanations.append(piece)
-                    elif stream and not json_:
-                        typer.echo(piece, nl=False)
+            pieces = explain_stream(clip, model=model, text=text, gender=gender, language=language)
+            explanations.append(_hear(clip, pieces, tell=stream and not json_))
         except AudioError as error:
             failed += 1
             named = str(error) if str(error).startswith(str(clip)) else f"{clip}: {error}"
@@ -81,6 +66,36 @@ def explain(
         typer.echo(f"report: {report}", err=True)
     if failed:
         raise typer.Exit(1)
+
+
+def _check(clips: list[Path], text: str | None, gender: str | None, language: str) -> None:
+    """Refuse options that cannot be meant, before anything is loaded."""
+    from emotionthinker import languages
+
+    if text is not None and len(clips) > 1:
+        raise typer.BadParameter("--text belongs to one clip, but several were given")
+    if gender not in (None, "female", "male"):
+        raise typer.BadParameter(f"--gender is {gender!r}; expected female or male")
+    try:
+        languages.checked(language)
+    except ValueError as error:
+        raise typer.BadParameter(f"--language: {error}") from error
+
+
+def _hear(clip: Path, pieces: Iterator[str | Explanation], tell: bool) -> Explanation:
+    """The explanation at the end of its pieces; with `tell` the words are printed as they come."""
+    from rich.console import Console
+
+    from emotionthinker.cli.collector import collector_at_rest
+
+    with collector_at_rest():
+        with Console(stderr=True).status(f"listening to {clip}", spinner="dots"):
+            piece = next(pieces)
+        while isinstance(piece, str):
+            if tell:
+                typer.echo(piece, nl=False)
+            piece = next(pieces)
+        return piece
 
 
 def weights() -> None:

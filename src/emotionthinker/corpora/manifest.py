@@ -56,13 +56,16 @@ def utterances(sources: Sequence[str | Path], language: str | None = None) -> It
     except ValueError as error:
         raise RecordError(f"language of the clips that name none: {error}") from error
     with contextlib.closing(ids.Seen()) as seen:
-        for place, source in enumerate(map(Path, sources)):
-            again = source.resolve() in (Path(earlier).resolve() for earlier in sources[:place])
+        earlier: set[Path] = set()
+        for source in map(Path, sources):
+            again = source.resolve() in earlier
+            earlier.add(source.resolve())
             for item in _rows(source, language):
-                named = item if again else _renamed(item, source)
                 if seen.add(item.id):
                     yield item
-                elif named.id != item.id and seen.add(named.id):
+                    continue
+                named = item if again else _renamed(item, source)
+                if named.id != item.id and seen.add(named.id):
                     yield named
                 else:
                     text = f"{source}: id {item.id!r} comes a second time; ids must be unique: give each row an `id`"

@@ -126,7 +126,7 @@ def tasks(recipe: AugmentRecipe, folder: Path) -> Iterator[Task | manifest.BadRo
         sound = f"{item.audio}:{audio.stamp(item.audio or '')}"
         for kind, value in changes:
             text = f"{made_by}|{item.id}|{sound}|{kind}|{value}|{recipe.headroom_db}|{recipe.max_seconds}"
-            yield Task(item, kind, value, variants.digest(text), recipe.headroom_db, recipe.max_seconds, str(folder))
+            yield Task(item, kind, value, runs.digest(text), recipe.headroom_db, recipe.max_seconds, str(folder))
 
 
 def vary(task: Task) -> dict[str, Any]:

@@ -28,11 +28,11 @@ from emotionthinker.perception.questions import (
     wording,
 )
 from emotionthinker.perception.sequences import WORDS, build
-from emotionthinker.perception.variants import check_tools, digest
+from emotionthinker.perception.variants import check_tools
 from emotionthinker.prosody.batch import MEASURES
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
-from emotionthinker.runs import JsonlStore, Run, frees_folder, write_json, write_lines
+from emotionthinker.runs import JsonlStore, Run, digest, frees_folder, write_json, write_lines
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ORT_NUM_THREADS")
 

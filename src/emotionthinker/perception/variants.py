@@ -8,7 +8,6 @@ Sound is changed at its native rate and resampled to 16 kHz afterwards, so that 
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 import re
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emotionthinker import audio
+from emotionthinker import audio, runs
 from emotionthinker.errors import EmotionThinkerError
 from emotionthinker.perception import comparing
 from emotionthinker.prosody import activity, energy, pitch
@@ -215,16 +214,11 @@ def reference(samples: Samples, sample_rate: int) -> Variant:
     return Variant(original, REFERENCE, Change(), NOTHING if failures else Change(), 0.0, failures)
 
 
-def digest(text: str) -> str:
-    """16 hex digits that stand for a text."""
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
-
-
 def file_stem(id_: str) -> str:
     """The file name of any id, up to 89 characters: what is odd or long in it gives way to a digest, so that no two
     ids share a file."""
     name = re.sub(r"[^\w.-]", "_", id_, flags=re.ASCII)[-80:]
-    return name if name == id_ else f"{name}_{digest(id_)[:8]}"
+    return name if name == id_ else f"{name}_{runs.digest(id_)[:8]}"
 
 
 def write_flac(path: Path, samples: Samples, sample_rate: int) -> None:

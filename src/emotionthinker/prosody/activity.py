@@ -97,16 +97,14 @@ def speech_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     quiet frames have no influence) and, where steady noise lies under the speech, at least 5 dB above that noise.
     Gaps up to 100 ms (stop closures) are bridged, bursts under 50 ms (clicks) dropped.
     """
-    sound = frame_power(samples, sample_rate)
-    levels = smoothed_levels(sound)
-    if not len(samples) or float(np.abs(samples).max()) < SILENT_PEAK:
+    levels, sounding, loud = _heard(samples, sample_rate)
+    if loud is None:
         return np.zeros(len(levels), bool)
-    loud = _loud_level(levels[sound > 0])
-    noise = _noise_level(levels, sound > 0, loud)
+    noise = _noise_level(levels, sounding, loud)
     threshold = loud - _DEPTH_DB
     if loud - noise > _NOISE_SPAN_DB:
         threshold = max(threshold, min(noise + _ABOVE_NOISE_DB, loud - _BELOW_LOUD_DB))
-    active = (levels > threshold) & (sound > 0)
+    active = (levels > threshold) & sounding
     return _without_runs(_without_runs(active, False, _BRIDGE_S), True, _BLIP_S)
 
 
@@ -117,15 +115,13 @@ def core_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     than 25 dB under that level where this is higher, and 50 ms around them. All False for a silent clip. Soft speech is
     left out: it measures how long speech takes, not where it is. Chosen by benchmarks/rate.py on half the speakers.
     """
-    sound = frame_power(samples, sample_rate)
-    levels = smoothed_levels(sound)
-    if not len(samples) or float(np.abs(samples).max()) < SILENT_PEAK:
+    levels, sounding, loud = _heard(samples, sample_rate)
+    if loud is None:
         return np.zeros(len(levels), bool)
-    loud = _loud_level(levels[sound > 0])
-    quiet = float(np.percentile(levels[sound > 0], _CORE_QUIET))
-    near = (levels > max(loud - _CORE_DEPTH_DB, quiet + _CORE_SHARE * (loud - quiet))) & (sound > 0)
+    quiet = float(np.percentile(levels[sounding], _CORE_QUIET))
+    near = (levels > max(loud - _CORE_DEPTH_DB, quiet + _CORE_SHARE * (loud - quiet))) & sounding
     around = np.convolve(near, np.ones(2 * round(_CORE_MARGIN_S / FRAME_S) + 1), "same") > 0.5
-    return around & (sound > 0)  # a clip cut close has no more of it than one with silence around
+    return around & sounding  # a clip cut close has no more of it than one with silence around
 
 
 def trim(samples: npt.NDArray[np.float32], sample_rate: int, margin_s: float = 0.2) -> npt.NDArray[np.float32]:
@@ -138,10 +134,17 @@ def trim(samples: npt.NDArray[np.float32], sample_rate: int, margin_s: float = 0
     return samples[max(0, first) : last]
 
 
-def _loud_level(levels: Floats) -> float:
-    """The power-weighted mean power, dB: quiet frames have no influence on it."""
-    power = 10 ** (levels / 10)
-    return float(_decibel(np.sum(power**2) / np.sum(power)))
+def _heard(samples: npt.NDArray[np.float32], sample_rate: int) -> tuple[Floats, Mask, float | None]:
+    """(frame levels in dB, frames that are no digital silence, the clip's loud level; None for a silent clip).
+
+    The loud level is the power-weighted mean power: quiet frames have no influence on it.
+    """
+    frames = frame_power(samples, sample_rate)
+    levels, sounding = smoothed_levels(frames), frames > 0
+    if not len(samples) or float(np.abs(samples).max()) < SILENT_PEAK:
+        return levels, sounding, None
+    power = 10 ** (levels[sounding] / 10)
+    return levels, sounding, float(_decibel(np.sum(power**2) / np.sum(power)))
 
 
 def _noise_level(levels: Floats, sounding: Mask, loud: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -103,4 +102,4 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
             continue
         sound = audio.stamp(item.audio or "")
         text = f"{__version__}|{item.model_dump_json()}|{sound}|{settings}"
-        yield Task(item, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16])
+        yield Task(item, runs.digest(text))
