@@ -19,6 +19,14 @@ from emotionthinker.models.loading import load_thinker
 from emotionthinker.training.sft import SftRecipe, run
 
 WORLD = 2
+ROOT = Path(__file__).parents[2]
+COMMAND = """
+import atexit, os
+from emotionthinker.cli import main
+from tests.training.gloo import threads
+atexit.register(lambda: threads() and os._exit(3))  # they could abort the interpreter's end
+main()
+"""
 
 
 def _recipe(corpus: Path, model: Path, **changes: Any) -> SftRecipe:
@@ -42,14 +50,16 @@ def _torchrun(recipe: SftRecipe, out: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "emotionthinker", "sft", str(path), "--out", str(out)]
+    command = [sys.executable, "-c", COMMAND, "sft", str(path), "--out", str(out)]
     shared = {"WORLD_SIZE": WORLD, "LOCAL_WORLD_SIZE": WORLD, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     processes = []
     for rank in range(WORLD):
         settings = {name: str(value) for name, value in {**shared, "RANK": rank, "LOCAL_RANK": rank}.items()}
         environment = {**os.environ, **settings, "OMP_NUM_THREADS": "1"}
         processes.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            )
         )
     try:
         for process in processes:

@@ -65,4 +65,8 @@ def main() -> None:
         typer.echo(f"error: {way_out}", err=True)
         sys.exit(2)
     finally:
+        if "torch.distributed" in sys.modules:
+            from emotionthinker.training.world import leave
+
+            leave()
         forget_garbage()

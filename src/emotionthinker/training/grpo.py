@@ -27,6 +27,7 @@ from emotionthinker.training.grpo_recipe import GrpoRecipe, on_cpu
 from emotionthinker.training.parameters import LORA_TARGETS, assert_trainable, format_table, part_of, set_trainable
 from emotionthinker.training.ptr import PTRTrainer, discard_torn, last_checkpoint
 from emotionthinker.training.scoring import ReasoningReward, claims_reward, rated
+from emotionthinker.training.world import wait_for_all
 
 __all__ = ["GrpoRecipe", "run"]
 
@@ -76,7 +77,7 @@ def run(recipe: GrpoRecipe, out: Path, *, resume: bool = True) -> dict[str, Any]
         job.manifest["trainable"] = table.splitlines()
         completions = recipe.steps * recipe.prompts_per_step * recipe.group_size
         job.finish(counts={"prompts": len(examples), "completions": completions}, metrics=metrics)
-    PartialState().wait_for_everyone()
+    wait_for_all()
     return metrics
 
 
@@ -93,7 +94,7 @@ def _prepare(out: Path, job: Run, *, resume: bool, main: bool) -> None:
             shutil.rmtree(path, ignore_errors=True)
         for name in ("metrics.jsonl", "completions.jsonl", "curves.png"):
             (out / name).unlink(missing_ok=True)
-    PartialState().wait_for_everyone()
+    wait_for_all()
 
 
 def adapt(thinker: Any, recipe: GrpoRecipe, out: Path) -> LoraConfig | None:
@@ -118,7 +119,7 @@ def adapt(thinker: Any, recipe: GrpoRecipe, out: Path) -> LoraConfig | None:
             from emotionthinker.models.loading import save_thinker
 
             save_thinker(thinker, None, reference)
-        PartialState().wait_for_everyone()
+        wait_for_all()
         thinker.config._name_or_path = str(reference)
     set_trainable(thinker, ("llm", "lm_head"))
     return None

@@ -6,7 +6,6 @@ last whole checkpoint with the same batches as an undisturbed one.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from emotionthinker.folder_lock import is_main_process
 from emotionthinker.recipes import Recipe
 from emotionthinker.runs import write_json
 from emotionthinker.training.parameters import part_of
+from emotionthinker.training.world import processes
 
 TRAINABLE = "trainable.safetensors"
 WHOLE = "whole"
@@ -68,18 +68,6 @@ class LoopRecipe(Recipe):
         if self.batch_size % processes:
             raise RecipeError(f"batch_size is {self.batch_size}; expected a multiple of the {processes} processes")
         return self.batch_size // processes
-
-
-def processes() -> int:
-    """How many processes train together (`WORLD_SIZE`, as torchrun and accelerate set it)."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def wait_for_all() -> None:
-    """Until every process has come here."""
-    from accelerate import PartialState
-
-    PartialState().wait_for_everyone()
 
 
 def has_bf16() -> bool:

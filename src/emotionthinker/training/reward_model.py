@@ -27,8 +27,8 @@ from emotionthinker.rewards import reasoning_reward
 from emotionthinker.runs import JsonlStore, Run, frees_folder, model_files, write_json
 from emotionthinker.training.collate import Weigh, to_device
 from emotionthinker.training.examples import Example, Source
-from emotionthinker.training.loop import wait_for_all
 from emotionthinker.training.sft import SftRecipe, fit
+from emotionthinker.training.world import wait_for_all
 
 SYSTEM = "Listen, and judge the reasoning. Answer with JSON."
 _TEMPLATE = resources.files("emotionthinker.reasoning") / "prompts" / "rating.txt"

@@ -21,8 +21,9 @@ from emotionthinker.models.processor import AudioProcessor, check_agreement
 from emotionthinker.runs import Run, frees_folder, model_files
 from emotionthinker.training.collate import IGNORED, Collator, Weigh, weighted
 from emotionthinker.training.examples import Example, Source, draw
-from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
+from emotionthinker.training.loop import LoopRecipe, train
 from emotionthinker.training.parameters import LORA_TARGETS, assert_trainable, format_table, part_of
+from emotionthinker.training.world import wait_for_all
 
 
 class Lora(BaseModel):

@@ -41,7 +41,8 @@ from emotionthinker.runs import Run, frees_folder, model_files
 from emotionthinker.training.augment import Change, change_features, changed_prosody
 from emotionthinker.training.collate import IGNORED, mask_features
 from emotionthinker.training.lexical import LexicalHeads
-from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
+from emotionthinker.training.loop import LoopRecipe, train
+from emotionthinker.training.world import wait_for_all
 
 TASKS: dict[str, tuple[str, ...]] = {
     "emotion": EMOTIONS,

@@ -28,8 +28,9 @@ from emotionthinker.models.whistress import IGNORED, WhiStress
 from emotionthinker.prosody.batch import failure
 from emotionthinker.recipes import Recipe
 from emotionthinker.runs import Run, frees_folder, model_files, put_in_place, write_json, write_lines
-from emotionthinker.training.loop import LoopRecipe, train, wait_for_all
+from emotionthinker.training.loop import LoopRecipe, train
 from emotionthinker.training.stress_clips import StressClip, chosen
+from emotionthinker.training.world import wait_for_all
 
 BEST, VALIDATION, FAILURES = "best.safetensors", "validation.json", "failures.jsonl"
 
