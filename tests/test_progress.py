@@ -60,3 +60,12 @@ def test_in_a_terminal_the_bar_is_drawn_with_the_first_row(
     with progress.progress_bar(5, show=True, what="doctor") as advance:
         advance()
     assert "doctor" in capsys.readouterr().err
+
+
+def test_what_is_followed_is_counted_as_it_is_worked_on(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+    for number in progress.followed(range(3), 5, "cot", done=2):
+        clock.now += 20
+        told.append(f"{number} {capsys.readouterr().err}")
+    told.append(capsys.readouterr().err)
+    assert told == ["0 ", "1 ", "2 cot: 4 of 5, 0:00:20 left\n", "cot: 5 of 5\n"]

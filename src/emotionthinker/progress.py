@@ -6,11 +6,13 @@ import contextlib
 import datetime
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+T = TypeVar("T")
 
 EVERY_S = 30.0
 """Seconds between two lines of a log."""
@@ -32,6 +34,14 @@ def progress_bar(total: int, done: int = 0, *, show: bool, what: str = "annotate
     teller: _Bar | _Log = _Bar(console, what, total, done) if drawn else _Log(what, total, done)
     with contextlib.closing(teller):
         yield teller.advance
+
+
+def followed(items: Iterable[T], total: int, what: str, done: int = 0) -> Iterator[T]:
+    """The items as they come, each counted when the next is asked for."""
+    with progress_bar(total, done, show=True, what=what) as advance:
+        for item in items:
+            yield item
+            advance()
 
 
 class _Bar:

@@ -17,6 +17,7 @@ from emotionthinker.errors import AudioError, RecipeError
 from emotionthinker.evaluation import reference as probing
 from emotionthinker.evaluation.scoring import UNREASONED, metrics_of
 from emotionthinker.models.prompt import ANSWER_SYSTEM, SYSTEM, emotion_question, split_completion
+from emotionthinker.progress import progress_bar
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
 from emotionthinker.runs import JsonlStore, Run, frees_folder, model_files, write_json
@@ -226,30 +227,29 @@ def _stored(
 ) -> dict[str, dict[str, Any]]:
     """Answers by id, asked in batches of like length; a clip that cannot be decoded gets an `error` instead, which is
     told and not stored: the next run tries it again."""
-    from rich.progress import Progress
-
     from emotionthinker import audio
 
     if not items:
         return {}
     by_id = dict(zip(ids, items, strict=True))
     failed: dict[str, dict[str, Any]] = {}
-    with JsonlStore(path) as store, Progress() as progress:
-        bar = progress.add_task(title, total=len(ids), completed=sum(id_ in store for id_ in ids))
+    with JsonlStore(path) as store:
         left = sorted((id_ for id_ in ids if id_ not in store), key=lambda id_: _bytes(sounds[id_]))
-        for start in range(0, len(left), size):
-            heard: dict[str, Samples] = {}
-            for id_ in left[start : start + size]:
-                try:
-                    heard[id_] = audio.load(sounds[id_])[0]
-                except AudioError as error:
-                    failed[id_] = {"id": id_, "error": f"{error.kind}: {error}"}
-            for row in _asked(ask, [(by_id[id_], id_, sound) for id_, sound in heard.items()]):
-                if "error" in row:
-                    failed[row["id"]] = row
-                else:
-                    store.append(row)
-            progress.advance(bar, len(left[start : start + size]))
+        with progress_bar(len(ids), len(ids) - len(left), show=True, what=title) as advance:
+            for start in range(0, len(left), size):
+                heard: dict[str, Samples] = {}
+                for id_ in left[start : start + size]:
+                    try:
+                        heard[id_] = audio.load(sounds[id_])[0]
+                    except AudioError as error:
+                        failed[id_] = {"id": id_, "error": f"{error.kind}: {error}"}
+                for row in _asked(ask, [(by_id[id_], id_, sound) for id_, sound in heard.items()]):
+                    if "error" in row:
+                        failed[row["id"]] = row
+                    else:
+                        store.append(row)
+                for id_ in left[start : start + size]:
+                    advance(failed=id_ in failed)
         if len(failed) == len(ids):
             first = next(iter(failed.values()))
             raise RecipeError(f"none of {len(ids)} clips could be heard; the first: {first['id']}: {first['error']}")

@@ -18,9 +18,10 @@ from pydantic import Field
 from emotionthinker.errors import AudioError, RecipeError
 from emotionthinker.evaluation.bootstrap import interval
 from emotionthinker.evaluation.recognition import confusion, headline, score
+from emotionthinker.progress import followed
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl
-from emotionthinker.runs import Run, frees_folder, replacing, write_json
+from emotionthinker.runs import Run, digest, frees_folder, replacing, write_json
 
 Features = NDArray[np.float32]
 Encoder = Callable[[Features], Features]
@@ -121,15 +122,13 @@ def _lazy(make: Callable[[], Encoder]) -> Encoder:
 
 def _features(clips: Sequence[Utterance], folder: Path, encode: Encoder) -> tuple[dict[str, Features], dict[str, str]]:
     """Features by clip id, and why there are none for the clips that cannot be heard."""
-    from rich.progress import track
-
     from emotionthinker import audio
 
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, Features] = {}
     failed: dict[str, str] = {}
-    for clip in track(clips, description="encoding"):
-        path = folder / f"{clip.id.replace('/', '_')}.npy"
+    for clip in followed(clips, len(clips), "encoding"):
+        path = folder / f"{digest(clip.id)}.npy"
         if not path.exists():
             try:
                 with replacing(path) as part, open(part, "wb") as out:

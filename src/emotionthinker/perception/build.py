@@ -29,6 +29,7 @@ from emotionthinker.perception.questions import (
 )
 from emotionthinker.perception.sequences import WORDS, build
 from emotionthinker.perception.variants import check_tools
+from emotionthinker.progress import followed
 from emotionthinker.prosody.batch import MEASURES
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import Utterance, read_jsonl, transcript_of
@@ -123,23 +124,21 @@ def _comparatives(utterances: list[Utterance], recipe: PerceptionRecipe, out: Pa
     """
     rows: list[Row] = []
     tried: list[dict[str, Any]] = []
-    with JsonlStore(out / "sequences.jsonl") as store, _pool(recipe.workers) as run_jobs, _progress() as progress:
+    with JsonlStore(out / "sequences.jsonl") as store, _pool(recipe.workers) as run_jobs:
         known = {result["id"]: result for result in store.rows()}
         for split in _splits(utterances):
             total = recipe.comparative_test if is_held_out(split) else recipe.comparative
             mine = [u for u in utterances if split_of(u) == split]
             for place, attribute in enumerate(WORDS):
                 quota = total // 3 + (place < total % 3)
-                bar = progress.add_task(f"{split}, order of {attribute}", total=quota)
                 candidates = {f"{u.id}/order_{attribute}": u for u in _candidates(mine, attribute, recipe)}
                 jobs = [
                     _job(key, u, recipe, attribute=attribute, order=number, folder=str(out / "audio"))
                     for number, (key, u) in enumerate(candidates.items())
                 ]
                 accepted = _accepted(jobs, known, tried, store, run_jobs, batch=4 * recipe.workers)
-                for result in itertools.islice(accepted, quota):
-                    rows.append(_sequence_row(result, candidates[result["id"]], attribute, recipe, out / "audio"))
-                    progress.advance(bar)
+                chosen = followed(itertools.islice(accepted, quota), quota, f"{split}, order of {attribute}")
+                rows += [_sequence_row(r, candidates[r["id"]], attribute, recipe, out / "audio") for r in chosen]
     write_lines(out / "sequences.jsonl", tried)
     return rows
 
@@ -222,15 +221,6 @@ def _pool(workers: int) -> Iterator[_Mapper]:
 
 def _one_thread() -> None:
     os.environ.update(dict.fromkeys(_THREADS, "1"))
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        yield progress
 
 
 def summarise(rows: list[Row], sequences: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import Field
 from emotionthinker.corpora import parquet
 from emotionthinker.emotions import EMOTIONS
 from emotionthinker.errors import EndpointError, RecipeError
+from emotionthinker.progress import followed
 from emotionthinker.reasoning.claims import summary
 from emotionthinker.reasoning.endpoint import EndpointRecipe
 from emotionthinker.reasoning.endpoint_writer import ENDPOINT_PROBLEM, EndpointWriter
@@ -64,7 +65,7 @@ def run(recipe: CotRecipe, out: Path) -> dict[str, Any]:
     unanswered: list[str] = []
     with JsonlStore(out / "traces.jsonl") as traces, JsonlStore(out / "rejected.jsonl") as rejected:
         todo = [row for row in rows if row.id not in traces and row.id not in rejected]
-        for row, trace, wrong in _progress(_write(recipe, todo, out), len(todo)):
+        for row, trace, wrong in followed(_write(recipe, todo, out), len(todo), "cot"):
             if wrong and wrong[0].startswith(ENDPOINT_PROBLEM):
                 unanswered.append(wrong[0])
             elif trace is None or wrong:
@@ -130,12 +131,6 @@ def _write(recipe: CotRecipe, rows: list[Utterance], out: Path) -> Iterator[_Wri
         think = writer.write(row)
         wrong, claims = problems(think, row.prosody, recipe.rules)
         yield row, Trace(think=think, answer=str(row.emotion), writer=VERSION, claims=claims), wrong
-
-
-def _progress(written: Iterator[_Written], total: int) -> Iterator[_Written]:
-    from rich.progress import track
-
-    return iter(track(written, description="cot", total=total))
 
 
 def summarise(out: Path, skipped: dict[str, int]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from emotionthinker.errors import EndpointError, RecipeError
 from emotionthinker.models.prompt import completion
+from emotionthinker.progress import followed
 from emotionthinker.reasoning.claims import check
 from emotionthinker.reasoning.cot import refuse_other_run, utterances
 from emotionthinker.reasoning.degrade import Variant, attributes, degrade, rate_share
@@ -78,7 +79,7 @@ def run(recipe: RewardDataRecipe, out: Path) -> dict[str, Any]:
     unanswered: list[str] = []
     with JsonlStore(out / "ratings.jsonl") as store:
         todo = [job for job in jobs if job.id not in store]
-        for job, variant, wrong in _progress(_make(recipe, todo, out), len(todo)):
+        for job, variant, wrong in followed(_make(recipe, todo, out), len(todo), "reward-data"):
             if variant is None:
                 unanswered.append(wrong[0])
             else:
@@ -210,12 +211,6 @@ def _row(job: Job, variant: Variant, writer: str) -> dict[str, Any]:
             "disturbed": variant.disturbed,
         },
     }
-
-
-def _progress(made: Iterator[Any], total: int) -> Iterator[Any]:
-    from rich.progress import track
-
-    return iter(track(made, description="reward-data", total=total))
 
 
 def summarise(path: Path) -> dict[str, Any]:

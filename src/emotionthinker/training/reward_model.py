@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import Field, ValidationError
-from rich.progress import track
 
 from emotionthinker import audio
 from emotionthinker.errors import RecipeError, RecordError
@@ -22,6 +21,7 @@ from emotionthinker.folder_lock import is_main_process
 from emotionthinker.models.loading import load_thinker
 from emotionthinker.models.processor import encode
 from emotionthinker.models.prompt import conversation
+from emotionthinker.progress import followed
 from emotionthinker.records import CRITERIA, Rating, Utterance, read_jsonl, transcript_of
 from emotionthinker.rewards import reasoning_reward
 from emotionthinker.runs import JsonlStore, Run, frees_folder, model_files, write_json
@@ -231,8 +231,8 @@ def _order(examples: Sequence[Example], recipe: RewardModelRecipe) -> list[Examp
 def _rate_all(model: RewardModel, tuples: Sequence[Utterance], path: Path) -> list[dict[str, Any]]:
     with JsonlStore(path) as store:
         todo = [u for u in tuples if u.id not in store]
-        for start in track(range(0, len(todo), model.batch_size), description="rating held-out reasonings"):
-            batch = todo[start : start + model.batch_size]
+        batches = [todo[start : start + model.batch_size] for start in range(0, len(todo), model.batch_size)]
+        for batch in followed(batches, len(batches), "rating held-out reasonings, batch"):
             found = model.distributions(batch, [u.extra["think"] for u in batch])
             for utterance, rows in zip(batch, found, strict=True):
                 assert rows is not None
