@@ -187,6 +187,8 @@ class Prosody(Record):
     """Everything measured on one utterance."""
 
     duration_s: float
+    clicks: int = 0
+    """Clicks, louder than all speech, that were silenced before anything was measured (`prosody.clicks`)."""
     pitch: Pitch = Field(default_factory=Pitch)
     energy: Energy = Field(default_factory=Energy)
     rate: Rate = Field(default_factory=Rate)

@@ -19,6 +19,7 @@ from emotionthinker.records import SHAPES, Prosody
 RATE = 16000
 SECOND = np.zeros(RATE, np.float32)
 WORDED = ("level", "near", "style", "style_near", "shape", "energy_shape", "gender", "reason", "reliable")
+GROUPS = ("pitch", "energy", "rate", "intonation", "speaker")
 Speech = Callable[..., np.ndarray]
 
 clips = st.fixed_dictionaries(
@@ -146,6 +147,23 @@ def test_a_pause_inside_changes_no_level(speech: Speech, clip: dict[str, Any], g
         assert getattr(found, word).level in (level, near)
 
 
+@given(clip=clips, at=st.floats(0.1, 0.35), seconds=st.sampled_from([0.001, 0.01, 0.03]), peak=st.floats(0.5, 0.95))
+@example(clip={"seconds": 2.0, "f0": 95.0, "gain": 0.1, "seed": 0}, at=0.2, seconds=0.03, peak=0.9)
+@settings(max_examples=25)
+def test_a_click_before_the_speech_changes_no_word(
+    speech: Speech, clip: dict[str, Any], at: float, seconds: float, peak: float
+) -> None:
+    """A key or a knock, louder than all speech."""
+    room = 1e-4 * np.random.default_rng(1).standard_normal(round(0.6 * RATE))
+    samples = np.concatenate([room, speech(**{**clip, "gain": 0.1 * clip["gain"]}), room]).astype(np.float32)
+    clicked = samples.copy()
+    count = round(seconds * RATE)
+    clicked[round(at * RATE) :][:count] += peak * np.sin(np.arange(count)) * np.hanning(count + 2)[1:-1]
+    plain, found = heard(samples), heard(clicked)
+    assert (plain.clicks, found.clicks) == (0, 1)
+    assert words(found, *GROUPS) == words(plain, *GROUPS)
+
+
 def voice(shape: str, f0: float, size_st: float) -> np.ndarray:
     """Two seconds of syllables whose pitch moves as `shape` says."""
     u = np.linspace(0, 1, 2 * RATE)
@@ -181,5 +199,4 @@ def test_silence_around_real_speech_changes_no_word(shared_speech: list[dict[str
     for row in (shared_speech[number] for number in chosen):
         samples, _ = audio.load(row["audio"])
         plain, padded = heard(samples), heard(np.concatenate([SECOND, samples, SECOND]))
-        groups = ("pitch", "energy", "rate", "intonation", "speaker")
-        assert words(padded, *groups) == words(plain, *groups), row["path"]
+        assert words(padded, *GROUPS) == words(plain, *GROUPS), row["path"]

@@ -12,6 +12,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from emotionthinker.prosody import clicks
+
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
@@ -50,6 +52,16 @@ def prepared(samples: npt.NDArray[np.float32], sample_rate: int) -> tuple[npt.ND
     skipped = round(int(sound.argmax()) % (FRAME_S * sample_rate))
     offset = np.float32(samples.mean(dtype=np.float64, where=sound))
     return np.subtract(samples, offset, out=np.zeros_like(samples), where=sound)[skipped:], skipped / sample_rate
+
+
+def without_clicks(samples: npt.NDArray[np.float32], sample_rate: int) -> tuple[npt.NDArray[np.float32], int]:
+    """(samples with digital silence in the place of clicks, how many there were); see `clicks.find`."""
+    found = clicks.find(frame_power(samples, sample_rate))
+    if found:
+        samples = samples.copy()
+    for frames in found:
+        samples[round(frames.start * FRAME_S * sample_rate) : round(frames.stop * FRAME_S * sample_rate)] = 0
+    return samples, len(found)
 
 
 def frame_power(samples: npt.NDArray[np.float32], sample_rate: int, sections: Floats | None = None) -> Floats:
@@ -137,11 +149,16 @@ def trim(samples: npt.NDArray[np.float32], sample_rate: int, margin_s: float = 0
 def _heard(samples: npt.NDArray[np.float32], sample_rate: int) -> tuple[Floats, Mask, float | None]:
     """(frame levels in dB, frames that are no digital silence, the clip's loud level; None for a silent clip).
 
-    The loud level is the power-weighted mean power: quiet frames have no influence on it.
+    Clicks count as digital silence. The loud level is the power-weighted mean power: quiet frames have no influence
+    on it.
     """
     frames = frame_power(samples, sample_rate)
+    found = clicks.find(frames)
+    for click in found:
+        frames[click] = 0.0
     levels, sounding = smoothed_levels(frames), frames > 0
-    if not len(samples) or float(np.abs(samples).max()) < SILENT_PEAK:
+    nothing_else = bool(found) and float(frames.max()) < SILENT_PEAK**2
+    if not len(samples) or nothing_else or float(np.abs(samples).max()) < SILENT_PEAK:
         return levels, sounding, None
     power = 10 ** (levels[sounding] / 10)
     return levels, sounding, float(_decibel(np.sum(power**2) / np.sum(power)))

@@ -104,6 +104,7 @@ def measure(
     stress_detector.check(stress)
     duration_s = round(len(samples) / sample_rate, 4)
     samples, skipped_s = activity.prepared(samples, sample_rate)
+    samples, clicks = activity.without_clicks(samples, sample_rate)
     speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
     ear = None
@@ -123,6 +124,7 @@ def measure(
     pace, spans = rate.measure(samples, sample_rate, speech, said.text, language)
     return Prosody(
         duration_s=duration_s,
+        clicks=clicks,
         pitch=pitch.measure(track, speech),
         energy=energy.measure(samples, sample_rate, speech, pitch.at_frames(track, len(speech)) > 0),
         rate=pace,

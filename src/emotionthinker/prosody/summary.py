@@ -80,4 +80,5 @@ def of(utterances: Iterable[Utterance], failures: str | Path | None, calibration
 
 def _values(prosody: Prosody, emotion: str | None) -> list[tuple[str, str]]:
     values = [(name, str(getattr(getattr(prosody, group), field))) for name, (group, field) in _WORDS.items()]
-    return [*values, ("stressed_words", str(len(prosody.stress.stressed))), ("emotion", str(emotion))]
+    counts = [("stressed_words", str(len(prosody.stress.stressed))), ("clicks", str(prosody.clicks))]
+    return [*values, *counts, ("emotion", str(emotion))]
