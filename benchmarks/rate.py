@@ -27,7 +27,7 @@ import numpy as np
 
 from emotionthinker import audio
 from emotionthinker.perception import variants
-from emotionthinker.prosody import activity, rate, words
+from emotionthinker.prosody import activity, pitch, rate, words
 
 RATIOS = (0.8, 1.25)
 WITHIN = 0.10
@@ -75,11 +75,14 @@ def stretched(samples: np.ndarray, rate_hz: int, ratio: float, tool: str) -> np.
     return np.asarray(made[: round(len(samples) / ratio)], np.float32)
 
 
-def read(method: str, samples: np.ndarray, rate_hz: int, row: dict[str, Any]) -> Reading:
-    """One measurement of one clip, voice activity included."""
+def read(method: str, samples: np.ndarray, rate_hz: int, row: dict[str, Any], track: pitch.PitchTrack) -> Reading:
+    """One measurement of one clip, voice activity included, its pitch track given."""
     started = time.process_time()
     text, language = row["transcript"], row["language"]
-    speech, core = activity.speech_mask(samples, rate_hz), activity.core_mask(samples, rate_hz)
+    active = activity.speech_mask(samples, rate_hz)
+    voiced = pitch.at_frames(track, len(active)) > 0
+    speech = activity.without_steady(active, activity.frame_levels(samples, rate_hz), voiced)
+    core = activity.core_mask(samples, rate_hz) & (speech | ~active)
     if method == "phones/duration":
         phones = sum(words.count(words.read(text, language), language))
         found, how = phones / (len(samples) / rate_hz), method
@@ -88,7 +91,7 @@ def read(method: str, samples: np.ndarray, rate_hz: int, row: dict[str, Any]) ->
         pace = rate._over_speech(phones, speech, core, method)
         found, how = pace.articulation, method
     else:
-        pace, _ = rate.measure(samples, rate_hz, speech, text if method == "rate.measure" else None, language)
+        pace, _ = rate.measure(samples, rate_hz, speech, text if method == "rate.measure" else None, language, core)
         found, how = pace.articulation, pace.method or str(pace.reason)
     return Reading(found, how, time.process_time() - started)
 
@@ -129,8 +132,9 @@ def main() -> None:
         quiet = np.zeros(round(SILENCE_S * rate_hz), np.float32)
         copies[SILENCE] = np.concatenate([quiet, samples, quiet])
         seconds += sum(len(copy) for copy in copies.values()) / rate_hz
+        tracks = {ratio: pitch.track(copy, rate_hz) for ratio, copy in copies.items()}
         for method in options.methods:
-            readings = {ratio: read(method, copy, rate_hz, row) for ratio, copy in copies.items()}
+            readings = {ratio: read(method, copy, rate_hz, row, tracks[ratio]) for ratio, copy in copies.items()}
             cpu[method] += sum(reading.cpu_s for reading in readings.values())
             if method == "rate.measure":
                 how.update(f"{row['language']} {reading.how}" for reading in readings.values())

@@ -198,3 +198,38 @@ def test_the_core_is_unchanged_by_gain_and_silence(speech: Speech, gain_db: floa
     assert np.count_nonzero(mask[10:-20] != activity.core_mask(samples, RATE)) <= 2
     assert not mask[:10].any()
     assert not mask[-20:].any()
+
+
+@pytest.mark.parametrize("softer_db", [10.0, 20.0, 25.0])
+def test_soft_speech_beside_loud_speech_has_a_core_of_its_own(speech: Speech, softer_db: float) -> None:
+    """A rate is phones over the time of the core: what is said softly takes as long as what is said loudly."""
+    samples = speech(seconds=2.0)
+    alone = activity.core_mask(samples, RATE).sum()
+    both = activity.core_mask(np.concatenate([samples, samples * np.float32(10 ** (-softer_db / 20))]), RATE)
+    assert both[:200].sum() == pytest.approx(alone, rel=0.05)
+    assert both[200:].sum() == pytest.approx(alone, rel=0.12)
+
+
+@pytest.mark.parametrize("level_db", [-60, -50, -45])
+def test_noise_that_begins_or_ends_within_the_clip_is_not_spoken(speech: Speech, level_db: float) -> None:
+    samples = speech(seconds=2.0, gain=0.3)
+    mask = activity.speech_mask(samples, RATE)
+    hiss = noise(1.5, 10 ** (level_db / 20))
+    noisy = np.concatenate([hiss, samples, hiss])
+    voiced = np.concatenate([np.zeros(150, bool), mask, np.zeros(150, bool)])
+    levels = activity.frame_levels(noisy, RATE)
+    spoken = activity.without_steady(activity.speech_mask(noisy, RATE), levels, voiced)
+    assert spoken[150:-150].sum() == pytest.approx(mask.sum(), abs=5)
+    assert spoken[:140].sum() + spoken[-140:].sum() == 0
+
+
+def test_only_what_is_long_steady_and_unvoiced_is_left_out() -> None:
+    speech, levels = np.ones(200, bool), np.full(200, -20.0)
+    unvoiced = np.zeros(200, bool)
+    rising = levels + np.linspace(0, 30, 200)
+    assert activity.without_steady(speech, rising, unvoiced).all()
+    assert activity.without_steady(speech, levels, ~unvoiced).all()
+    assert activity.without_steady(speech[:60], levels[:60], unvoiced[:60]).all(), "a long fricative"
+    assert activity.without_steady(speech, levels, unvoiced).all(), "nothing else is there"
+    half = np.arange(200) < 100
+    assert (activity.without_steady(speech, levels, half) == half).all()

@@ -53,8 +53,8 @@ def test_clicks_close_together_and_of_any_loudness_are_all_found() -> None:
     assert sorted(part.start for part in found) == [38, 48, 174]
 
 
-def test_clicks_alone_leave_nothing() -> None:
-    assert len(clicks.find(powers(*[-120.0] * 30, -3, *[-120.0] * 30))) == 1
+def test_what_stands_alone_in_silence_is_no_click() -> None:
+    assert clicks.find(powers(*[-120.0] * 30, -3, *[-90.0] * 30)) == []
 
 
 def test_ten_thousand_clicks_are_found_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,11 +208,14 @@ def test_without_text_syllables_are_counted(speech: Any) -> None:
     assert rate.measure(samples, 16000, speaking)[0].method == "nuclei+vad"
 
 
-@pytest.mark.parametrize("sound", ["noise", "tone"])
+@pytest.mark.parametrize("sound", ["white noise", "red noise", "145", "220", "440"])
 def test_sound_without_syllables_has_no_rate(sound: str) -> None:
     samples = 0.1 * np.random.default_rng(0).normal(size=32000)
-    if sound == "tone":
-        samples = 0.2 * np.sin(2 * np.pi * 440 * np.arange(32000) / 16000)
+    if sound == "red noise":
+        samples = np.fft.irfft(np.fft.rfft(samples) / np.arange(1, 16002))
+        samples *= 0.1 / samples.std()
+    elif sound.isdigit():
+        samples = 0.3 * np.sin(2 * np.pi * float(sound) * np.arange(32000) / 16000)
     pace, spans = measured(samples.astype(np.float32), None)
     assert (pace.articulation, pace.reason, spans) == (None, "too_few_syllables", [])
 
@@ -230,8 +233,9 @@ def test_silence_has_a_reason(samples: np.ndarray, reason: str) -> None:
     assert (pace.articulation, pace.reason, spans) == (None, reason, [])
 
 
-def test_a_blip_is_too_short(speech: Any) -> None:
-    assert measured(speech(seconds=0.1), None)[0].reason == "too_short"
+@pytest.mark.parametrize("seconds", [0.02, 0.04, 0.1])
+def test_a_blip_is_too_short(speech: Any, seconds: float) -> None:
+    assert measured(speech(seconds=seconds), None)[0].reason == "too_short"
 
 
 def test_spread_deals_out_speech_frames_only() -> None:

@@ -33,10 +33,15 @@ _IGNORE_BELOW_DB = 60.0
 _BRIDGE_S = 0.10
 _BLIP_S = 0.05
 _BLOCK_FRAMES = 6000
+_UNSPOKEN_S = 0.7
+_UNSPOKEN_DB = 2.0
 _CORE_DEPTH_DB = 25.0
 _CORE_SHARE = 0.45
 _CORE_QUIET = 20
 _CORE_MARGIN_S = 0.05
+_CORE_ABOUT_S = 1.0
+_CORE_SOFTEST_DB = 30.0
+_CORE_LEAST_DB = 10.0
 
 
 def prepared(samples: npt.NDArray[np.float32], sample_rate: int) -> tuple[npt.NDArray[np.float32], float]:
@@ -120,20 +125,68 @@ def speech_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     return _without_runs(_without_runs(active, False, _BRIDGE_S), True, _BLIP_S)
 
 
-def core_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
-    """True for the 10 ms frames near the loud ones: what noise, and a change of the noise, hardly touches.
+def without_steady(speech: Mask, levels: Floats, voiced: Mask) -> Mask:
+    """`speech` [n] without what stays at one level (under 2 dB of deviation) and unvoiced for 0.7 s.
 
-    Frames that lie above the clip's quiet frames (their 20th percentile) by 45 % of the way to its loud level, or less
-    than 25 dB under that level where this is higher, and 50 ms around them. All False for a silent clip. Soft speech is
-    left out: it measures how long speech takes, not where it is. Chosen by benchmarks/rate.py on half the speakers.
+    Hardly anyone speaks like that: it is noise that came or went within the clip, or hides soft speech. `levels` [n]
+    are those of `frame_levels`, `voiced` [n] tells which frames have a pitch. Where nothing would be left, as in a
+    clip of noise alone, all is kept.
+    """
+    frames = round(_UNSPOKEN_S / FRAME_S)
+    if len(speech) < frames:
+        return speech
+    unvoiced, deviation = (
+        np.lib.stride_tricks.sliding_window_view(values, frames) for values in (speech & ~voiced, levels)
+    )
+    steady = np.zeros(len(speech), bool)
+    for first in np.flatnonzero(unvoiced.all(1) & (deviation.std(1) < _UNSPOKEN_DB)):
+        steady[first : first + frames] = True
+    left = _without_runs(speech & ~steady, True, _BLIP_S)
+    return left if left.any() else speech
+
+
+def core_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
+    """True for the 10 ms frames near the loud ones about them: what noise, and a change of the noise, hardly touches.
+
+    Frames that lie above the clip's quiet frames (their 20th percentile) by 45 % of the way to the loud level about
+    them (see `_loud_about`), or less than 25 dB under that level where this is higher, and 50 ms around. What is softer
+    than the clip's loud level by 30 dB, or hardly louder than its quiet frames, has no loud level of its own. All False
+    for a silent clip. Soft sounds are left out: it measures how long speech takes, not where it is. Chosen by
+    benchmarks/rate.py on half the speakers.
     """
     levels, sounding, loud = _heard(samples, sample_rate)
     if loud is None:
         return np.zeros(len(levels), bool)
     quiet = float(np.percentile(levels[sounding], _CORE_QUIET))
-    near = (levels > max(loud - _CORE_DEPTH_DB, quiet + _CORE_SHARE * (loud - quiet))) & sounding
-    around = np.convolve(near, np.ones(2 * round(_CORE_MARGIN_S / FRAME_S) + 1), "same") > 0.5
-    return around & sounding  # a clip cut close has no more of it than one with silence around
+    lowest = min(max(loud - _CORE_SOFTEST_DB, quiet + _CORE_LEAST_DB), loud)
+    about = np.clip(_loud_about(levels, sounding), lowest, loud)
+    near = (levels > np.maximum(about - _CORE_DEPTH_DB, quiet + _CORE_SHARE * (about - quiet))) & sounding
+    return _widened(near) & sounding  # a clip cut close has no more of it than one with silence around
+
+
+def _widened(mask: Mask) -> Mask:
+    """`mask` with the frames up to 50 ms around."""
+    from scipy.ndimage import maximum_filter1d
+
+    return np.asarray(maximum_filter1d(mask, 2 * round(_CORE_MARGIN_S / FRAME_S) + 1, mode="constant"))
+
+
+def _loud_about(levels: Floats, sounding: Mask) -> Floats:
+    """The loud level of the second before or the second after each frame, whichever is softer, dB.
+
+    Power-weighted mean power, as for a clip; a side without sound does not count. The softer side, so that a soft sentence after a loud one is measured by
+    its own level from its beginning.
+    """
+    from scipy.ndimage import uniform_filter1d
+
+    power = np.where(sounding, 10 ** (levels / 10), 0.0)
+    frames = round(_CORE_ABOUT_S / FRAME_S)
+    sides = []
+    for origin in (-(frames // 2), (frames - 1) // 2):
+        squares, sums = (uniform_filter1d(v, frames, mode="constant", origin=origin) for v in (power**2, power))
+        heard = sums > 10 ** (FLOOR_DBFS / 10)
+        sides.append(np.where(heard, _decibel(squares / np.where(heard, sums, 1.0)), np.inf))
+    return np.minimum(*sides)
 
 
 def trim(samples: npt.NDArray[np.float32], sample_rate: int, margin_s: float = 0.2) -> npt.NDArray[np.float32]:
@@ -153,12 +206,10 @@ def _heard(samples: npt.NDArray[np.float32], sample_rate: int) -> tuple[Floats, 
     on it.
     """
     frames = frame_power(samples, sample_rate)
-    found = clicks.find(frames)
-    for click in found:
+    for click in clicks.find(frames):
         frames[click] = 0.0
     levels, sounding = smoothed_levels(frames), frames > 0
-    nothing_else = bool(found) and float(frames.max()) < SILENT_PEAK**2
-    if not len(samples) or nothing_else or float(np.abs(samples).max()) < SILENT_PEAK:
+    if not len(samples) or float(np.abs(samples).max()) < SILENT_PEAK:
         return levels, sounding, None
     power = 10 ** (levels[sounding] / 10)
     return levels, sounding, float(_decibel(np.sum(power**2) / np.sum(power)))

@@ -105,8 +105,11 @@ def measure(
     duration_s = round(len(samples) / sample_rate, 4)
     samples, skipped_s = activity.prepared(samples, sample_rate)
     samples, clicks = activity.without_clicks(samples, sample_rate)
-    speech = activity.speech_mask(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
+    active, levels = activity.speech_mask(samples, sample_rate), activity.frame_levels(samples, sample_rate)
+    voiced = pitch.at_frames(track, len(active)) > 0
+    speech = activity.without_steady(active, levels, voiced)
+    core = activity.core_mask(samples, sample_rate) & (speech | ~active)
     ear = None
     if transcribe and not (text or "").strip() and len(samples) <= whisper.WINDOW_S * sample_rate:
         ear = stress_detector.ear_of(stress, recogniser)
@@ -121,15 +124,15 @@ def measure(
         listen=None if ear is None else ear.listen,
     )
     language = said.language or language
-    pace, spans = rate.measure(samples, sample_rate, speech, said.text, language)
+    pace, spans = rate.measure(samples, sample_rate, speech, said.text, language, core)
     return Prosody(
         duration_s=duration_s,
         clicks=clicks,
         pitch=pitch.measure(track, speech),
-        energy=energy.measure(samples, sample_rate, speech, pitch.at_frames(track, len(speech)) > 0),
+        energy=energy.measure(samples, sample_rate, speech, voiced),
         rate=pace,
         stress=_later(_stress(samples, sample_rate, spans, track, language, said, pace, stress, ear), skipped_s),
-        intonation=intonation.measure(track, speech, activity.frame_levels(samples, sample_rate)),
+        intonation=intonation.measure(track, speech, levels),
         speaker=speaker.measure(samples, sample_rate, track, speech, gender),
         transcript=_later(said, skipped_s),
     )

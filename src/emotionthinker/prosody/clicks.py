@@ -15,6 +15,7 @@ _ABOVE_AROUND_DB = 20.0
 _AROUND_PERCENTILE = 90
 _ABOVE_REST_DB = 3.0
 _FLOOR = 1e-12
+_SILENT = 1e-8
 
 
 def find(power: Floats) -> list[slice]:
@@ -22,7 +23,8 @@ def find(power: Floats) -> list[slice]:
 
     A click is the loudest event of the clip: at most 40 ms within 15 dB of its peak, 20 dB above the 200 ms on either
     side (their 90th percentile: a second click there hides neither) and 3 dB above the loud level of all other frames.
-    What is quieter does no harm, and is left. Beyond either end is silence.
+    What is quieter does no harm, and is left; so is what stands alone in silence (-80 dBFS). Beyond either end is
+    silence.
     """
     rest = np.array(power)
     found: list[tuple[float, slice]] = []
@@ -36,8 +38,9 @@ def find(power: Floats) -> list[slice]:
             break
         rest[click] = 0.0
         found.append((power[peak], click))
-    total = float(rest.sum())
-    loud = float(np.square(rest).sum()) / total if total > _FLOOR else _FLOOR  # the power-weighted mean power
+    if not found or float(rest.max()) < _SILENT:
+        return []
+    loud = float(np.square(rest).sum() / rest.sum())  # the power-weighted mean power
     return [click for peak_power, click in found if peak_power > loud * 10 ** (_ABOVE_REST_DB / 10)]
 
 

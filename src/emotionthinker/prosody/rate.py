@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from emotionthinker.audio import resampled
+from emotionthinker.prosody import energy
 from emotionthinker.prosody import words as wording
-from emotionthinker.prosody.activity import FRAME_S, Mask, core_mask, frame_power, runs
+from emotionthinker.prosody.activity import FRAME_S, Mask, core_mask, frame_levels, frame_power, runs
 from emotionthinker.prosody.f0 import sounding
 from emotionthinker.prosody.words import SpokenWord
 from emotionthinker.records import Rate
@@ -29,6 +30,8 @@ PHONES_A_NUCLEUS = 2.45
 """Phones for each detected nucleus: aligned phones over nuclei of 150 English clips (7 syllables each, off by 1.1)."""
 MIN_NUCLEI = 2
 """A tone or steady noise has one as well."""
+MIN_RANGE_DB = 6.0
+"""p95 against p10 of the levels of speech, at least: tones and noise reach 5 dB, one clip of speech in 400 has 7.5."""
 MIN_SPEECH_S = 0.15
 MIN_PAUSE_S = 0.3
 MAX_ALIGNED_S = 90.0
@@ -69,21 +72,28 @@ class Alignment(NamedTuple):
 
 
 def measure(
-    samples: Samples, sample_rate: int, speech: Mask, text: str | None = None, language: str | None = "en"
+    samples: Samples,
+    sample_rate: int,
+    speech: Mask,
+    text: str | None = None,
+    language: str | None = "en",
+    core: Mask | None = None,
 ) -> tuple[Rate, list[WordSpan]]:
     """Articulation rate (pauses out) and speaking rate (pauses in), phones a second, and the spans of the words.
 
-    `speech` is the 10 ms mask of `activity.speech_mask`. Without text there are no spans. Without enough speech all is
+    `speech` is the 10 ms mask of `activity.speech_mask`, `core` that of `core_mask` (found here if it is not given).
+    Without text there are no spans. Without enough speech all is
     None and `reason` says silent, too_short or too_few_syllables. A text with more phones than could be said is not
     used unless it can be aligned: syllables are counted instead, with reason implausible_text.
     """
     speech_s = float(_without_short_gaps(speech).sum()) * FRAME_S
     if speech_s < MIN_SPEECH_S:
-        return Rate(reason="silent" if not speech.any() else "too_short"), []
+        short = speech.any() or (samples.any() and len(speech) * FRAME_S < energy.MIN_SPEECH_S)
+        return Rate(reason="too_short" if short else "silent"), []
     said = wording.read(text, language) if text else []
     counts = wording.count(said, language)
     english = wording.primary(language) == "en"
-    core = core_mask(samples, sample_rate)
+    core = core_mask(samples, sample_rate) if core is None else core
     if said and all(counts) and english and (found := align(samples, sample_rate, said, speech)):
         return _of_alignment(found, core), found.words
     implausible = sum(counts) > MAX_PHONES_A_SECOND * speech_s
@@ -91,7 +101,8 @@ def measure(
         rate = _over_speech(sum(counts), speech, core, DICTIONARY if english else LETTERS)
         return rate, spread(said, counts, speech)
     nuclei = syllable_nuclei(samples, sample_rate, speech)
-    if len(nuclei) < MIN_NUCLEI:
+    quieter, louder = np.percentile(frame_levels(samples, sample_rate)[speech], [10, 95])
+    if len(nuclei) < MIN_NUCLEI or louder - quieter < MIN_RANGE_DB:
         return Rate(reason="too_few_syllables"), []
     rate = _over_speech(round(len(nuclei) * PHONES_A_NUCLEUS), speech, core, NUCLEI)
     if implausible:
