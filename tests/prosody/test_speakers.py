@@ -157,6 +157,6 @@ def test_pooled_genders_of_real_strangers_are_right_and_rarely_open(shared_speec
             pool.add(heard)
             truth[who] = (heard, row["gender"])
     found = {who: (pool.traits(heard).gender, gender) for who, (heard, gender) in truth.items()}
-    assert len(found) == len(strangers) == 12
+    assert len(found) == len(strangers) == 22
     assert not {who: pair for who, pair in found.items() if pair[0] not in (None, pair[1])}
-    assert sum(told is None for told, _ in found.values()) <= 4
+    assert sum(told is None for told, _ in found.values()) <= 22 // 3

@@ -24,7 +24,8 @@ Floats = npt.NDArray[np.float64]
 Samples = npt.NDArray[np.float32]
 
 METHOD = "logistic regression on voice features"
-LICENCE = "Apache-2.0 (own fit)"
+LICENCE = "Apache-2.0; fitted on CREMA-D (ODbL), EmoDB (CC BY 4.0), LibriSpeech (CC BY 4.0), LJ Speech (public domain)"
+"""Terms of the fallback, and of the speech it was fitted on: no corpus with non-commercial terms is among them."""
 NO_AGE = "no_age_model"
 MIN_VOICED_FRAMES = 25
 _MAX_FRAMES = 200
