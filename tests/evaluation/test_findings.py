@@ -52,6 +52,9 @@ def test_a_finding_says_which_unit_was_assumed() -> None:
 def test_an_age_group_is_checked_by_a_speaker_model_and_not_checkable_without() -> None:
     alone = found("age", "elderly", speaker=Speaker(gender="female", reason="age: no_age_model"))
     assert (alone.outcome, alone.reason) == ("not_checkable", "not measured: age: no_age_model")
+    both = Speaker(reason="gender: uncertain; age: no_age_model")
+    assert found("age", "elderly", speaker=both).reason == "not measured: age: no_age_model"
+    assert found("gender", "male", speaker=both).reason == "not measured: gender: uncertain"
     heard = Speaker(age_group="Young Adult", age_years=28.0, age_confidence=0.9)
     assert found("age", "young adult", speaker=heard).outcome == "agrees"
     assert found("age", "elderly", speaker=heard).outcome == "disagrees"

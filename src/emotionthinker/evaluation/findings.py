@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from emotionthinker.prosody.levels import Tolerances
 from emotionthinker.reasoning.checking import prominent, tokenise
-from emotionthinker.records import AGE_GROUPS, GENDERS, PITCH_LEVELS, RATE_LEVELS, SHAPES, STYLES, Prosody
+from emotionthinker.records import AGE_GROUPS, GENDERS, PITCH_LEVELS, RATE_LEVELS, SHAPES, STYLES, Prosody, Speaker
 
 Outcome = Literal["agrees", "near_boundary", "disagrees", "not_checkable"]
 
@@ -128,7 +128,7 @@ def _intonation(prosody: Prosody) -> _Measured:
 def _gender(prosody: Prosody) -> _Measured:
     speaker = prosody.speaker
     unsure = speaker.gender_confidence is not None and speaker.gender_confidence < SURE
-    return _Measured(speaker.gender, unsure or None, speaker.gender_confidence, "confidence", speaker.reason)
+    return _Measured(speaker.gender, unsure or None, speaker.gender_confidence, "confidence", _why(speaker, "gender"))
 
 
 def _age(prosody: Prosody) -> _Measured:
@@ -136,7 +136,13 @@ def _age(prosody: Prosody) -> _Measured:
     speaker = prosody.speaker
     word = speaker.age_group.lower() if speaker.age_group else None
     unsure = speaker.age_confidence is not None and speaker.age_confidence < SURE
-    return _Measured(word, unsure or None, speaker.age_years, "years", speaker.reason)
+    return _Measured(word, unsure or None, speaker.age_years, "years", _why(speaker, "age"))
+
+
+def _why(speaker: Speaker, trait: str) -> str | None:
+    """The part of the reason that is about the trait: `gender: uncertain` of `gender: uncertain; age: no_age_model`."""
+    parts = (speaker.reason or "").split("; ")
+    return next((part for part in parts if part.startswith(f"{trait}:")), speaker.reason)
 
 
 _WORDS: dict[str, tuple[tuple[str, ...], Callable[[Prosody], _Measured]]] = {
