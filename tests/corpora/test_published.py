@@ -86,6 +86,16 @@ def test_names_and_numbers_of_the_pipeline(tmp_path: Path, folder: Path) -> None
     first, second = read(written(tmp_path / "set.jsonl", rows), folder)
     assert first.says == {"pitch": "low", "pitch_hz": 118.5, "rate": "slow", "energy_dbfs": -21.0}
     assert second.says == {"pitch_hz": 201.5, "energy_dbfs": -30.0, "shape": "level", "style": "flat"}
+    assert first.assumed == {}
+    assert second.assumed == {"pitch_hz": "pitch", "energy_dbfs": "energy"}
+
+
+def test_a_number_with_its_unit_wins_over_one_without(tmp_path: Path, folder: Path) -> None:
+    rows = [{"path": "a/x.wav", "energy": 0.05, "energy_dbfs": -26, "articulation": 9.5, "tempo": "fast"}]
+    (row,) = read(written(tmp_path / "set.csv", rows), folder)
+    assert isinstance(row, Published)
+    assert row.says == {"energy_dbfs": -26.0, "rate_pps": 9.5, "rate": "fast"}
+    assert row.assumed == {"rate_pps": "articulation"}
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])

@@ -18,6 +18,7 @@ from emotionthinker.cli import app
 from emotionthinker.errors import RecipeError, RecordError, WeightsError
 from emotionthinker.evaluation import audit
 from emotionthinker.evaluation.audit import AuditRecipe, kappa, run
+from emotionthinker.evaluation.findings import OVER_FULL_SCALE
 from kill import kill_when
 
 RATE = 16000
@@ -178,6 +179,44 @@ def test_normalised_sound_is_warned_of(annotations: Path, tmp_path: Path) -> Non
     summary = run(recipe(annotations), tmp_path / "normalised", progress=False)
     assert summary["warnings"][0].startswith("energy: 12 of 12")
     assert "warning: energy" in audit.render(summary)
+
+
+def numbered(folder: Path, speech: Any, **numbers: list[float]) -> Path:
+    """Clips of 0.5 s with a number each of every column."""
+    (folder / "sound").mkdir()
+    count = len(next(iter(numbers.values())))
+    for number in range(count):
+        soundfile.write(folder / "sound" / f"{number:02}.wav", speech(seconds=0.5, seed=number), RATE)
+    rows = [{"path": f"{n:02}.wav", **{name: row[n] for name, row in numbers.items()}} for n in range(count)]
+    (folder / "set.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder / "set.jsonl"
+
+
+def test_numbers_of_another_unit_are_warned_of_instead_of_called_wrong(tmp_path: Path, speech: Any) -> None:
+    rms, syllables = [0.05 + n / 1000 for n in range(20)], [1.1] * 20
+    annotations = numbered(tmp_path, speech, energy=rms, speed=syllables, range_st=[90.0] * 20)
+    summary = run(recipe(annotations, calibration="reference"), tmp_path / "out", progress=False)
+    energy, rate = summary["fields"]["energy_dbfs"], summary["fields"]["rate_pps"]
+    assert (energy["compared"], energy["not_checkable"], list(energy["reasons"])) == (0, 20, [OVER_FULL_SCALE])
+    assert (rate["compared"], rate["disagrees"]) == (20, 20)
+    assert rate["assumed"] == {"unit": "phones/s", "names": {"speed": 20}}
+    warnings = {text.partition(":")[0]: text for text in summary["warnings"]}
+    assert "20 of 20 numbers" in warnings["energy_dbfs"]
+    assert "`speed` was taken for phones/s" in warnings["rate_pps"]
+    assert "compared as st" in warnings["range_st"]
+    shown = audit.render(summary)
+    assert "rate_pps: `speed` (20) taken for phones/s" in shown
+    assert f"energy_dbfs: not checkable: {OVER_FULL_SCALE} (20)" in shown
+    listed = rows_of(tmp_path / "out" / "disagreements.jsonl")
+    assert {row["assumed"] for row in listed if row["field"] == "rate_pps"} == {"speed"}
+
+
+def test_numbers_that_are_partly_wrong_or_few_are_no_other_unit(tmp_path: Path, speech: Any) -> None:
+    annotations = numbered(tmp_path, speech, pitch_hz=[200.0] * 3 + [400.0] * 17, range_st=[90.0] * 19 + [None])
+    summary = run(recipe(annotations, calibration="reference"), tmp_path / "out", progress=False)
+    assert summary["fields"]["pitch_hz"]["disagrees"] == 17
+    assert summary["fields"]["range_st"]["disagrees"] == 19
+    assert not [text for text in summary["warnings"] if "unit" in text]
 
 
 def test_what_cannot_be_audited_is_refused_before_any_work(annotations: Path, tmp_path: Path) -> None:

@@ -33,9 +33,28 @@ def found(field: str, value: Any, **groups: Any) -> Finding:
     return finding
 
 
+@pytest.mark.parametrize("number", [0.05, 65.2, 1200.0])
+def test_no_level_in_dbfs_lies_over_full_scale(number: float) -> None:
+    """RMS, dB SPL, RMS of 16-bit samples: nothing is wrong with such an annotation."""
+    assert (found("energy_dbfs", number).outcome, found("energy_dbfs", number).reason) == (
+        "not_checkable", "over 0, where dBFS ends: a linear amplitude (RMS) or dB SPL?",
+    )  # fmt: skip
+    assert found("energy_dbfs", -40.0).outcome == "disagrees"
+
+
+def test_a_finding_says_which_unit_was_assumed() -> None:
+    says = {"rate_pps": 4.2, "pitch_hz": 200.0}
+    rate, pitch = compare(says, prosody(), Tolerances(), {"rate_pps": "speed"})
+    assert (rate.assumed, rate.unit, rate.outcome) == ("speed", "phones/s", "disagrees")
+    assert pitch.assumed is None
+
+
 def test_an_age_group_is_checked_by_a_speaker_model_and_not_checkable_without() -> None:
     alone = found("age", "elderly", speaker=Speaker(gender="female", reason="age: no_age_model"))
     assert (alone.outcome, alone.reason) == ("not_checkable", "not measured: age: no_age_model")
+    both = Speaker(reason="gender: uncertain; age: no_age_model")
+    assert found("age", "elderly", speaker=both).reason == "not measured: age: no_age_model"
+    assert found("gender", "male", speaker=both).reason == "not measured: gender: uncertain"
     heard = Speaker(age_group="Young Adult", age_years=28.0, age_confidence=0.9)
     assert found("age", "young adult", speaker=heard).outcome == "agrees"
     assert found("age", "elderly", speaker=heard).outcome == "disagrees"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import itertools
 import json
 import subprocess
 import sys
@@ -543,6 +544,52 @@ def test_each_speaker_gets_one_gender(unnamed: Path, tmp_path: Path, monkeypatch
     assert [p.pitch.group for p in found] == groups
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["words"]["all"]["licence"] == {speaker.LICENCE: 6}
+
+
+def alike(clips: Path, share: int) -> list[Path]:
+    """The six good clips in manifests of `share` rows each, all of one speaker, without gender and dataset."""
+    paths = [json.loads(line)["path"] for line in clips.read_text().splitlines()[:6]]
+    sheets = []
+    for start in range(0, 6, share):
+        sheets.append(clips.parent / f"day{start}" / "talk.csv")
+        sheets[-1].parent.mkdir()
+        sheets[-1].write_text("audio,speaker\n" + "".join(f"../{path},01\n" for path in paths[start : start + share]))
+    return sheets
+
+
+@pytest.mark.parametrize("shard_rows", [0, 2])
+def test_speakers_of_one_name_in_two_sources_are_two(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_rows: int
+) -> None:
+    shares = itertools.cycle([0.99, 0.95, 0.96, 0.01, 0.3, 0.02])
+    monkeypatch.setattr("emotionthinker.prosody.speaker.probability_female", lambda vector, model: next(shares))
+    sheets, out = alike(clips, 3), tmp_path / "out"
+    settings = AnnotateRecipe(source=sheets, workers=1, transcribe=False, shard_rows=shard_rows)
+    for resumed in (0, 6):
+        assert run(settings, out, progress=False)["resumed"] == resumed
+        found = list(read_jsonl(out / "utterances.jsonl"))
+        assert [u.prosody.speaker.gender for u in found] == ["female"] * 3 + ["male"] * 3
+        assert {u.extra["speaker_source"] for u in found} == set(map(str, sheets))
+        assert json.loads((out / "summary.json").read_text())["warnings"] == []
+    written = out / "shards" if shard_rows else out / "utterances.parquet"
+    again = run(recipe(written), tmp_path / "again", progress=False)  # its names stay apart
+    assert again["annotated"] == 6
+    assert len({speakers.key_of(u) for u in read_jsonl(tmp_path / "again" / "utterances.jsonl")}) == 2
+
+
+@pytest.mark.parametrize("shard_rows", [0, 2])
+def test_two_people_of_one_name_in_one_source_are_told_clip_by_clip_with_a_warning(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_rows: int
+) -> None:
+    shares = iter([0.99, 0.95, 0.96, 0.01, 0.03, 0.02])
+    monkeypatch.setattr("emotionthinker.prosody.speaker.probability_female", lambda vector, model: next(shares))
+    settings, out = recipe(alike(clips, 6)[0], shard_rows=shard_rows), tmp_path / "out"
+    for _ in range(2):  # measured, then from what is stored
+        run(settings, out, progress=False)
+        found = [u.prosody for u in read_jsonl(out / "utterances.jsonl")]
+        assert [p.pitch.group for p in found] == ["all/female"] * 3 + ["all/male"] * 3
+        (warning,) = json.loads((out / "summary.json").read_text())["warnings"]
+        assert "1 (01)" in warning
 
 
 def test_weights_under_other_terms_need_consent_before_any_work(unnamed: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from emotionthinker import audio
+from emotionthinker.errors import RecordError
 from emotionthinker.prosody import activity, pitch, speaker, speaker_fit
 
 RATE = 16000
@@ -110,8 +111,26 @@ def test_fit_learns_tells_and_abstains() -> None:
 def test_shipped_coefficients_say_how_good_they_are() -> None:
     held = real["about"]["report"]["held-out speakers"]
     assert held["accuracy_of_answered"] > 0.9
-    assert set(real["about"]["held_out_speakers"]) >= {"ravdess_11", "emodb_15"}
+    assert set(real["about"]["held_out_speakers"]) >= {"ravdess_01", "ravdess_11", "emodb_15"}
     assert real["features"] == list(speaker.FEATURES)
+
+
+def test_the_licence_names_every_corpus_of_the_fit_and_none_forbids_commercial_use() -> None:
+    plain = speaker.LICENCE.lower().translate(str.maketrans("", "", " -"))
+    trained = [name.removesuffix("_sample").replace("_", "") for name in real["about"]["datasets"]]
+    assert sorted(trained) == ["cremad", "emodb", "librispeech", "ljspeech"]
+    assert all(name in plain for name in trained)
+    assert "NC" not in speaker.LICENCE
+
+
+def test_a_corpus_kept_for_testing_is_not_trained_on() -> None:
+    table = speaker_fit.Table(
+        np.zeros((4, 1)), np.array([0, 1, 0, 1]), np.array(list("abcd")), np.array(["x", "x", "y", "z"]),
+        np.array([True, False, False, False]),
+    )  # fmt: skip
+    assert speaker_fit.tested_on(table, ["y"]).held_out.tolist() == [True, False, True, False]
+    with pytest.raises(RecordError, match=r"--test-on w: no such dataset.*some of x, y, z"):
+        speaker_fit.tested_on(table, ["w"])
 
 
 def test_every_held_out_split_is_left_out_of_the_fit(speech: Any, tmp_path: Path) -> None:

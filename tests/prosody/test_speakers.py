@@ -69,6 +69,45 @@ def test_speakers_of_two_datasets_are_two() -> None:
     assert key_of(clips[0]) != key_of(clips[1])
 
 
+def test_two_people_of_one_name_are_told_clip_by_clip_and_named_in_a_warning() -> None:
+    clips = [clip(str(n), share, "SPEAKER_00") for n, share in enumerate([0.99] * 4 + [0.01] * 8 + [0.6])]
+    pool = Pool()
+    for utterance in clips:
+        pool.add(utterance)
+    found = [pool.traits(utterance) for utterance in clips]
+    assert found == [c.prosody.speaker for c in clips if c.prosody]
+    assert [s.gender for s in found] == ["female"] * 4 + ["male"] * 8 + [None]
+    (warning,) = pool.warnings()
+    assert "1 (SPEAKER_00)" in warning
+    assert "`dataset` column" in warning
+
+
+def test_each_clip_of_two_people_of_one_name_is_told_by_what_the_model_heard_in_it() -> None:
+    clips = [clip(str(n), share) for n, share in enumerate([0.99] * 4 + [0.01] * 4)]
+    heard = {"0": Voice(30, 0.9, 0.1, 0.0), "7": Voice(70, 0.1, 0.9, 0.0)}
+    found = told(clips, heard, "network", "CC")
+    assert [s.age_group for s in found] == ["Young Adult", *[None] * 6, "Elderly"]
+    assert [s.gender for s in found] == ["female"] * 4 + ["male"] * 4
+
+
+@pytest.mark.parametrize("shares", [[0.99] * 20 + [0.01] * 3, [0.99] * 3 + [0.01] * 2, [0.99] * 5 + [0.5] * 9])
+def test_an_acting_voice_is_one_speaker(shares: list[float]) -> None:
+    pool = Pool()
+    for n, share in enumerate(shares):
+        pool.add(clip(str(n), share))
+    assert pool.warnings() == []
+    assert pool.traits(clip("new", 0.01)).gender_method == POOLED
+
+
+def test_of_many_mixed_speakers_the_first_few_are_named() -> None:
+    pool = Pool()
+    for number in range(5):
+        for n, share in enumerate([0.99] * 3 + [0.01] * 3):
+            pool.add(clip(f"{number}-{n}", share, f"s{number}", dataset="talks"))
+    (warning,) = pool.warnings()
+    assert "5 (talks/s0, talks/s1, talks/s2, …)" in warning
+
+
 def test_clips_without_a_speaker_stand_for_themselves() -> None:
     clips = [clip("a", 0.99, None), clip("b", 0.01, None), clip("c", 0.5, None)]
     assert told(clips) == [c.prosody.speaker for c in clips if c.prosody]
@@ -90,8 +129,9 @@ def test_two_given_genders_are_kept_as_they_are() -> None:
 def test_the_order_of_the_clips_does_not_matter(shares: list[float], shuffle: random.Random) -> None:
     clips = [clip(str(n), share) for n, share in enumerate(shares)]
     mixed = shuffle.sample(clips, len(clips))
-    found, again = told(clips)[0], told(mixed)[0]
-    assert found == again
+    every, again = told(clips), dict(zip([c.id for c in mixed], told(mixed), strict=True))
+    assert {c.id: s for c, s in zip(clips, every, strict=True)} == again
+    found = every[0]
     assert (found.gender is not None) == (max(found.female_probability, 1 - found.female_probability) >= SURE) or abs(
         found.gender_confidence - SURE
     ) < 1e-3
@@ -157,6 +197,7 @@ def test_pooled_genders_of_real_strangers_are_right_and_rarely_open(shared_speec
             pool.add(heard)
             truth[who] = (heard, row["gender"])
     found = {who: (pool.traits(heard).gender, gender) for who, (heard, gender) in truth.items()}
-    assert len(found) == len(strangers) == 12
+    assert len(found) == len(strangers) == 22
+    assert pool.warnings() == []
     assert not {who: pair for who, pair in found.items() if pair[0] not in (None, pair[1])}
-    assert sum(told is None for told, _ in found.values()) <= 4
+    assert sum(told is None for told, _ in found.values()) <= 22 // 3

@@ -27,6 +27,8 @@ def test_given_text_wins(speech: Any) -> None:
 def test_reasons_without_words(speech: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert measured(speech(), transcribe=False).reason == "no_transcript"
     assert measured(np.zeros(RATE, np.float32)).reason == "silent"
+    assert measured(np.zeros(RATE // 50, np.float32)).reason == "silent"
+    assert measured(speech(seconds=0.02)).reason == "too_short"
 
     monkeypatch.setattr(whisper, "_failures", {os.environ.get("EMOTIONTHINKER_HOME"): WeightsError("no network")})
     assert measured(speech()).reason == "no_recogniser"

@@ -49,6 +49,8 @@ _OWN = {
     "rate_pps": ("rate", "articulation"),
     "range_st": ("pitch", "range_st"),
 }
+_WITH_UNIT = ("_hz", "_dbfs", "_pps", "_st")
+"""Ends of the names that tell their unit; of any other one it is assumed."""
 _CARRIED = ("dataset", "speaker", "language", "split")
 _NOTHING = ("", "none", "null", "nan", "n/a")
 
@@ -56,10 +58,14 @@ Value = str | float | list[str]
 
 
 class Published(NamedTuple):
-    """What one row says: `clip` is a manifest row for `annotate` (without gender), `says` our field -> value."""
+    """What one row says: `clip` is a manifest row for `annotate` (without gender), `says` our field -> value.
+
+    `assumed`: our field -> the name its number was published under, where that name tells no unit (`energy`, `speed`).
+    """
 
     clip: dict[str, Any]
     says: dict[str, Value]
+    assumed: dict[str, str]
 
 
 def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
@@ -87,7 +93,7 @@ def _published(row: dict[str, Any], places: Places, sheet: Path, where: str) -> 
     named = {ours: next((row[n] for n in names if _given(row.get(n))), None) for ours, names in ALIASES.items()}
     if named["audio"] is None:
         raise RecordError(f"{where}: no sound file named; expected one of the fields {', '.join(ALIASES['audio'])}")
-    says = _says(row)
+    says, assumed = _says(row)
     if not says:
         raise RecordError(
             f"{where}: nothing to audit; expected one of {', '.join(n for f in FIELDS.values() for n in f)}"
@@ -100,7 +106,7 @@ def _published(row: dict[str, Any], places: Places, sheet: Path, where: str) -> 
         "emotion": named["emotion"],
         **{name: row[name] for name in _CARRIED if _given(row.get(name))},
     }
-    return Published({name: value for name, value in clip.items() if value is not None}, says)
+    return Published({name: value for name, value in clip.items() if value is not None}, says, assumed)
 
 
 def _sound(written: str, places: Places, sheet: Path, where: str) -> Path:
@@ -120,10 +126,14 @@ def _sound(written: str, places: Places, sheet: Path, where: str) -> Path:
     return best[0]
 
 
-def _says(row: dict[str, Any]) -> dict[str, Value]:
-    """Our field -> what the row says, own records by their `prosody`; words in lower case, finite numbers as float."""
+def _says(row: dict[str, Any]) -> tuple[dict[str, Value], dict[str, str]]:
+    """Our field -> what the row says (words in lower case, finite numbers as float), and the names without a unit.
+
+    Own records say it by their `prosody`; their units are known.
+    """
     prosody = _parsed(row.get("prosody"))
     raw: dict[str, Any] = {}
+    names: dict[str, str] = {}
     if isinstance(prosody, dict):
         raw = {field: _at(prosody, group).get(name) for field, (group, name) in _OWN.items()}
         words = _at(prosody, "stress").get("words")
@@ -131,8 +141,10 @@ def _says(row: dict[str, Any]) -> dict[str, Value]:
         raw["stress"] = [word.get("text") for word in marked if word.get("stressed") and _given(word.get("text"))]
         raw["gender"] = row.get("gender") or raw["gender"]
     else:
-        raw = {field: next((row[n] for n in names if _given(row.get(n))), None) for field, names in FIELDS.items()}
+        names = {f: name for f, known in FIELDS.items() if (name := next((n for n in known if _given(row.get(n))), ""))}
+        raw = {field: row[name] for field, name in names.items()}
     says: dict[str, Value] = {}
+    assumed: dict[str, str] = {}
     for field, value in raw.items():
         if not _given(value):
             continue
@@ -140,11 +152,15 @@ def _says(row: dict[str, Any]) -> dict[str, Value]:
         if field == "stress":
             says[field] = _words(value)
         elif number is not None and field in (*NUMBERS, *NUMBERS.values(), "range_st"):
-            says[NUMBERS.get(field, field)] = number
+            ours, name = NUMBERS.get(field, field), names.get(field, "")
+            says[ours] = number
+            assumed.pop(ours, None)
+            if name and not name.endswith(_WITH_UNIT):
+                assumed[ours] = name
         else:
             word = str(value).strip().lower()
             says[field] = GENDER_WORDS.get(word, word) if field == "gender" else word
-    return {field: value for field, value in says.items() if value != []}
+    return {field: value for field, value in says.items() if value != []}, assumed
 
 
 def _at(record: dict[str, Any], group: str) -> dict[str, Any]:

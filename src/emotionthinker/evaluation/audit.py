@@ -16,15 +16,18 @@ from emotionthinker import runs
 from emotionthinker.corpora import published
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.errors import RecordError, kind_of
-from emotionthinker.evaluation.findings import Finding, compare
+from emotionthinker.evaluation.findings import OVER_FULL_SCALE, UNITS, Finding, compare
 from emotionthinker.prosody import batch, corpus, faster
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.recipes import Recipe
 from emotionthinker.records import ACOUSTIC, GENDERS, Utterance, read_jsonl
 
+SHOWN_REASONS = 3
 OUTCOMES = ("agrees", "near_boundary", "disagrees", "not_checkable")
 SAME_PEAK_DB, SAME_PEAK_SHARE = 0.5, 0.8
+LEAST_NUMBERS, OTHER_UNIT_SHARE = 20, 0.9
+"""Of so many numbers, so many wrong: another unit. Errors of annotation are fewer."""
 
 
 class AuditRecipe(Recipe):
@@ -94,7 +97,7 @@ def _prepare(recipe: AuditRecipe, path: Path) -> list[BadRow]:
             if isinstance(row, BadRow):
                 bad.append(row)
             else:
-                yield {**row.clip, "published": row.says}
+                yield {**row.clip, "published": row.says, **({"assumed": row.assumed} if row.assumed else {})}
 
     runs.write_lines(path, clips())
     if not path.stat().st_size:
@@ -119,6 +122,7 @@ class _Table:
         self.outcomes: dict[str, Counter[str]] = defaultdict(Counter)
         self.pairs: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
         self.reasons: dict[str, Counter[str]] = defaultdict(Counter)
+        self.assumed: dict[str, Counter[str]] = defaultdict(Counter)
         self.peaks: list[float] = []
 
     def rows(self, utterances: Iterable[Utterance], calibration: Calibration) -> Iterator[dict[str, Any]]:
@@ -131,21 +135,26 @@ class _Table:
                 prosody = calibration.apply(prosody, says["gender"], utterance.dataset)
             if prosody.energy.peak_dbfs is not None:
                 self.peaks.append(prosody.energy.peak_dbfs)
-            for finding in compare(says, prosody, calibration.tolerances):
+            for finding in compare(says, prosody, calibration.tolerances, utterance.extra.get("assumed")):
                 self._count(finding)
                 if finding.outcome != "agrees":
                     yield {"id": utterance.id, "audio": utterance.audio, **finding._asdict()}
 
     def _count(self, finding: Finding) -> None:
         self.outcomes[finding.field][finding.outcome] += 1
+        if finding.assumed:
+            self.assumed[finding.field][finding.assumed] += 1
         if finding.outcome == "not_checkable":
             self.reasons[finding.field][finding.reason or ""] += 1
         elif isinstance(finding.published, str):
             self.pairs[finding.field][finding.published, str(finding.measured)] += 1
 
     def summary(self) -> dict[str, dict[str, Any]]:
-        """By field: counts, `agreement` (exact, of those compared), Cohen's `kappa`, agreement `by_class`."""
-        fields = {}
+        """By field: counts, `agreement` (exact, of those compared), Cohen's `kappa`, agreement `by_class`.
+
+        Numbers under a name that tells no unit: which one was `assumed`.
+        """
+        fields: dict[str, dict[str, Any]] = {}
         for field in published.FIELDS:
             if field not in self.outcomes:
                 continue
@@ -161,10 +170,31 @@ class _Table:
                 "confusion": {f"{said} -> {heard}": n for (said, heard), n in pairs.most_common()},
                 "reasons": dict(self.reasons[field].most_common()),
             }
+            if self.assumed[field]:
+                fields[field]["assumed"] = {"unit": UNITS[field], "names": dict(self.assumed[field].most_common())}
         return fields
 
     def warnings(self) -> list[str]:
         """What makes a field of this set not worth comparing."""
+        return [*self._other_units(), *self._normalised()]
+
+    def _other_units(self) -> Iterator[str]:
+        """Fields of numbers that hardly ever agree."""
+        for field, unit in UNITS.items():
+            counts, over = self.outcomes[field], self.reasons[field][OVER_FULL_SCALE]
+            wrong = counts["disagrees"] + over
+            of = counts.total() - counts["not_checkable"] + over
+            if of < LEAST_NUMBERS or wrong < OTHER_UNIT_SHARE * of:
+                continue
+            names = ", ".join(f"`{name}`" for name in self.assumed[field])
+            taken = f"{names} was taken for {unit}" if names else f"compared as {unit}"
+            yield (
+                f"{field}: {wrong} of {of} numbers are not what is measured; their unit or definition is probably "
+                f"another one ({taken}): convert them before these rows are called wrong"
+            )
+
+    def _normalised(self) -> list[str]:
+        """That the sound was brought to one peak."""
         peaks = sorted(self.peaks)
         same = max((bisect_right(peaks, peak + SAME_PEAK_DB) - i for i, peak in enumerate(peaks)), default=0)
         if len(peaks) < 10 or same < SAME_PEAK_SHARE * len(peaks):
@@ -201,4 +231,10 @@ def render(summary: dict[str, Any]) -> str:
             f"{word} {counts['agrees']}/{counts['compared']}" for word, counts in row["by_class"].items()
         )
         lines += [f"{field}: agreement by published word: {classes}"] if classes else []
+        if "assumed" in row:
+            taken = ", ".join(f"`{name}` ({count})" for name, count in row["assumed"]["names"].items())
+            lines.append(f"{field}: {taken} taken for {row['assumed']['unit']}")
+        if row["reasons"]:
+            first = "; ".join(f"{reason} ({count})" for reason, count in list(row["reasons"].items())[:SHOWN_REASONS])
+            lines.append(f"{field}: not checkable: {first}")
     return "\n".join([*lines, *(f"warning: {text}" for text in summary["warnings"])])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from emotionthinker.prosody.levels import Tolerances
 from emotionthinker.reasoning.checking import prominent, tokenise
-from emotionthinker.records import AGE_GROUPS, GENDERS, PITCH_LEVELS, RATE_LEVELS, SHAPES, STYLES, Prosody
+from emotionthinker.records import AGE_GROUPS, GENDERS, PITCH_LEVELS, RATE_LEVELS, SHAPES, STYLES, Prosody, Speaker
 
 Outcome = Literal["agrees", "near_boundary", "disagrees", "not_checkable"]
 
@@ -17,6 +17,7 @@ SURE = 0.8
 TIMES_TOLERANCE = 2.0
 """Numbers agree within twice the calibration's tolerance: 1 st, 2 dB, 10 %, 2 st of range as it ships."""
 UNITS = {"pitch_hz": "Hz", "energy_dbfs": "dBFS", "rate_pps": "phones/s", "range_st": "st"}
+OVER_FULL_SCALE = "over 0, where dBFS ends: a linear amplitude (RMS) or dB SPL?"
 INTONATION = (*SHAPES[:4], "flat", "expressive")
 """The words of EmotionCoT: a direction where there is one, else the style; `flat` covers our flat and moderate."""
 _ABSTENTIONS = frozenset({"uncertain", "too_short", "insufficient_voiced", "unknown"})
@@ -24,7 +25,10 @@ _SAME = {"medium": "normal", "moderate": "normal", "average": "normal"}
 
 
 class Finding(NamedTuple):
-    """One field of one clip; `value` is the physical value behind the measured word, `reason` why not checkable."""
+    """One field of one clip; `value` is the physical value behind the measured word, `reason` why not checkable.
+
+    `assumed` is the published name of a number whose unit it does not tell: it was taken for `unit`.
+    """
 
     field: str
     published: str | float | list[str]
@@ -33,6 +37,7 @@ class Finding(NamedTuple):
     value: float | None = None
     unit: str | None = None
     reason: str | None = None
+    assumed: str | None = None
 
 
 class _Measured(NamedTuple):
@@ -45,14 +50,19 @@ class _Measured(NamedTuple):
     reason: str | None
 
 
-def compare(says: dict[str, Any], prosody: Prosody, tolerances: Tolerances) -> list[Finding]:
-    """Every published field of a clip with its outcome; `prosody` must carry levels."""
-    found = []
+def compare(
+    says: dict[str, Any], prosody: Prosody, tolerances: Tolerances, assumed: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """Every published field of a clip with its outcome; `prosody` must carry levels.
+
+    `assumed` (`Published.assumed`): the names of numbers that tell no unit.
+    """
+    found, assumed = [], assumed or {}
     for field, published in says.items():
         if field == "stress":
             found.append(_stress(published, prosody))
         elif field in UNITS:
-            found.append(_number(field, published, prosody, tolerances))
+            found.append(_number(field, published, prosody, tolerances)._replace(assumed=assumed.get(field)))
         else:
             found.append(_word(field, published, prosody))
     return found
@@ -118,7 +128,7 @@ def _intonation(prosody: Prosody) -> _Measured:
 def _gender(prosody: Prosody) -> _Measured:
     speaker = prosody.speaker
     unsure = speaker.gender_confidence is not None and speaker.gender_confidence < SURE
-    return _Measured(speaker.gender, unsure or None, speaker.gender_confidence, "confidence", speaker.reason)
+    return _Measured(speaker.gender, unsure or None, speaker.gender_confidence, "confidence", _why(speaker, "gender"))
 
 
 def _age(prosody: Prosody) -> _Measured:
@@ -126,7 +136,13 @@ def _age(prosody: Prosody) -> _Measured:
     speaker = prosody.speaker
     word = speaker.age_group.lower() if speaker.age_group else None
     unsure = speaker.age_confidence is not None and speaker.age_confidence < SURE
-    return _Measured(word, unsure or None, speaker.age_years, "years", speaker.reason)
+    return _Measured(word, unsure or None, speaker.age_years, "years", _why(speaker, "age"))
+
+
+def _why(speaker: Speaker, trait: str) -> str | None:
+    """The part of the reason that is about the trait: `gender: uncertain` of `gender: uncertain; age: no_age_model`."""
+    parts = (speaker.reason or "").split("; ")
+    return next((part for part in parts if part.startswith(f"{trait}:")), speaker.reason)
 
 
 _WORDS: dict[str, tuple[tuple[str, ...], Callable[[Prosody], _Measured]]] = {
@@ -153,6 +169,8 @@ def _number(field: str, published: float | str, prosody: Prosody, tolerances: To
     unit = UNITS[field]
     if isinstance(published, str) or (published <= 0 and field in ("pitch_hz", "rate_pps")):
         return Finding(field, published, value, "not_checkable", value, unit, "published value is no such quantity")
+    if field == "energy_dbfs" and published > 0:  # no tolerance: a linear amplitude lies just above 0
+        return Finding(field, published, value, "not_checkable", value, unit, OVER_FULL_SCALE)
     if value is None:
         return Finding(field, published, None, "not_checkable", None, unit, f"not measured: {reason or 'no value'}")
     if field == "pitch_hz":

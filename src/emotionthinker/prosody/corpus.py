@@ -73,7 +73,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         "resumed": first_pass.resumed,
     }
     table = tally.table(out / "failures.jsonl", calibration.name)
-    table["warnings"] = [*_no_longer(job), *_warnings(tally, calibration)]
+    table["warnings"] = [*_no_longer(job), *pool.warnings(), *_warnings(tally, calibration)]
     for warning in table["warnings"]:
         _log.warning(warning)
     seconds = round(time.monotonic() - started, 1)

@@ -24,7 +24,8 @@ Floats = npt.NDArray[np.float64]
 Samples = npt.NDArray[np.float32]
 
 METHOD = "logistic regression on voice features"
-LICENCE = "Apache-2.0 (own fit)"
+LICENCE = "Apache-2.0; fitted on CREMA-D (ODbL), EmoDB (CC BY 4.0), LibriSpeech (CC BY 4.0), LJ Speech (public domain)"
+"""Terms of the fallback, and of the speech it was fitted on: no corpus with non-commercial terms is among them."""
 NO_AGE = "no_age_model"
 MIN_VOICED_FRAMES = 25
 _MAX_FRAMES = 200
@@ -66,7 +67,7 @@ def given(gender: str) -> Speaker:
 def judged(share: float, method: str = METHOD, clips: int | None = None) -> Speaker:
     """The traits that P(female) of the fallback stands for: a gender, or None below the fitted threshold."""
     confidence = max(share, 1.0 - share)
-    sure = confidence >= _model()["abstain_below"]
+    sure = confidence >= sure_from()
     return Speaker(
         gender=("female" if share >= 0.5 else "male") if sure else None,
         gender_confidence=round(confidence, 3),
@@ -76,6 +77,11 @@ def judged(share: float, method: str = METHOD, clips: int | None = None) -> Spea
         licence=LICENCE,
         reason=f"age: {NO_AGE}" if sure else f"gender: uncertain; age: {NO_AGE}",
     )
+
+
+def sure_from() -> float:
+    """The confidence from which the fallback answers, 0.5..0.95, as fitted."""
+    return float(_model()["abstain_below"])
 
 
 def probability_female(vector: Floats, model: dict[str, Any]) -> float:

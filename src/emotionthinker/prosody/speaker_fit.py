@@ -1,13 +1,15 @@
-"""Fits the gender fallback: `python -m emotionthinker.prosody.speaker_fit MANIFEST --out gender.json`.
+"""Fits the gender fallback: `python -m emotionthinker.prosody.speaker_fit MANIFEST --test-on ravdess`.
 
-Trains on the speakers of the training split only, chooses the regularisation and the abstention threshold by
-cross-validation over speakers, and reports accuracy and abstention on the speakers that were held out.
+Trains on the speakers of the training split only, on none of a corpus that is kept for testing (RAVDESS: its terms are
+non-commercial, and what is fitted on it would inherit them), chooses the regularisation and the abstention
+threshold by cross-validation over speakers, and reports accuracy and abstention on the speakers that were held out.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +62,14 @@ def extract(source: Path) -> Table:
     return Table(np.stack(rows), np.array(female, int), np.array(speakers), np.array(datasets), np.array(held_out))
 
 
+def tested_on(table: Table, datasets: Sequence[str]) -> Table:
+    """The table with every clip of `datasets` held out. Raises `RecordError` for one that it has no clip of."""
+    if absent := sorted(set(datasets) - set(table.datasets.tolist())):
+        known = ", ".join(sorted(set(table.datasets.tolist())))
+        raise RecordError(f"--test-on {', '.join(absent)}: no such dataset in the manifest; expected some of {known}")
+    return table._replace(held_out=table.held_out | np.isin(table.datasets, list(datasets)))
+
+
 def fit(table: Table) -> dict[str, Any]:
     """Coefficients, abstention threshold and report, ready for JSON."""
     train = ~table.held_out
@@ -94,7 +104,6 @@ def fit(table: Table) -> dict[str, Any]:
             "datasets": {str(d): int((table.datasets[train] == d).sum()) for d in np.unique(table.datasets[train])},
             "C": strength,
             "report": report,
-            "command": "python -m emotionthinker.prosody.speaker_fit MANIFEST --out gender.json",
         },
     }
 
@@ -149,9 +158,12 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
+    parser.add_argument("--test-on", action="append", default=[], metavar="DATASET", help="train on none of its clips")
     parser.add_argument("--out", type=Path, default=Path("gender.json"))
     arguments = parser.parse_args()
-    model = fit(extract(arguments.manifest))
+    model = fit(tested_on(extract(arguments.manifest), arguments.test_on))
+    kept = "".join(f" --test-on {name}" for name in arguments.test_on)
+    model["about"]["command"] = f"python -m emotionthinker.prosody.speaker_fit MANIFEST{kept} --out gender.json"
     runs.write_json(arguments.out, model)
     for name, scores in model["about"]["report"].items():
         print(f"{name:45s} {scores}")

@@ -12,7 +12,8 @@ from emotionthinker import languages
 from emotionthinker.audio import resampled
 from emotionthinker.errors import WeightsError
 from emotionthinker.prosody import faster, whisper
-from emotionthinker.prosody.activity import Mask, segments
+from emotionthinker.prosody.activity import FRAME_S, Mask, segments
+from emotionthinker.prosody.energy import MIN_SPEECH_S
 from emotionthinker.prosody.faster import RECOGNISER
 from emotionthinker.prosody.heard import Heard, unintelligible
 from emotionthinker.records import NO_RECOGNISER, Transcript, Word
@@ -41,9 +42,10 @@ def measure(
     to 28 s that has words, for all of them. `listen` hears the whole sound (at most 30 s at 16 kHz, language) in place
     of the embedded recogniser.
 
-    Without words `reason` says why: no_transcript (not given, not asked for), silent, no_recogniser (the embedded
-    one's packages are not there; the message of `whisper.embedded` says how to get them), or unintelligible. Raises
-    `ValueError` for an unknown recogniser, `WeightsError` when one that was chosen cannot be had.
+    Without words `reason` says why: no_transcript (not given, not asked for), silent, too_short (sound, of less than
+    50 ms), no_recogniser (the embedded one's packages are not there; the message of `whisper.embedded` says how to get
+    them), or unintelligible. Raises `ValueError` for an unknown recogniser, `WeightsError` when one that was chosen
+    cannot be had.
     """
     named = faster.model_of(recogniser)
     if text is not None and text.strip():
@@ -51,7 +53,8 @@ def measure(
     if not transcribe:
         return Transcript(reason="no_transcript")
     if not speech.any():
-        return Transcript(reason="silent")
+        short = len(speech) * FRAME_S < MIN_SPEECH_S and bool(samples.any())
+        return Transcript(reason="too_short" if short else "silent")
     try:
         if listen is not None:
             parts = [(0.0, listen(resampled(samples, sample_rate, _RATE), language))]
