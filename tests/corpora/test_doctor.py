@@ -37,6 +37,7 @@ def clinic(speech: Callable[..., np.ndarray], tmp_path: Path) -> Path:
     for name, samples in sounds.items():
         soundfile.write(folder / name, samples, 16000)
     (folder / "zcopy.wav").write_bytes((folder / "good.wav").read_bytes())
+    (folder / "half.wav").write_bytes((folder / "train_splits/dia125_utt3.wav").read_bytes()[:16044])
     (folder / "broken.wav").write_bytes(b"RIFF nothing")
     (folder / "good.mp4").write_bytes(b"converted already: the sound lies beside it")
     (folder / "it's film.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
@@ -54,6 +55,7 @@ EXPECTED = {
     "clipped.wav": ["clipped"],
     "none.wav": ["empty"],
     "broken.wav": ["broken"],
+    "half.wav": ["truncated"],
     "it's film.mp4": ["unsupported"],
 }
 
@@ -75,7 +77,7 @@ def test_every_illness_is_found(clinic: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     summary = examine(clinic, out, clean=tmp_path / "clean.jsonl")
     assert {id_: names(row) for id_, row in report(out).items()} == EXPECTED
-    assert (summary["clips"], summary["with_problems"], summary["unusable"]) == (11, 10, 9)
+    assert (summary["clips"], summary["with_problems"], summary["unusable"]) == (12, 11, 10)
     assert [clip.id for clip in read_jsonl(tmp_path / "clean.jsonl")] == ["clipped.wav", "good.wav"]
     fixes = dict(line.split("\t", 2)[1:] for line in (out / "fixes.txt").read_text().splitlines())
     assert {Path(path).name for path in fixes} == {Path(name).name for name, ill in EXPECTED.items() if ill}

@@ -27,6 +27,7 @@ UNUSABLE = (
     "silent",
     "too_long",
     "too_short",
+    "truncated",
     "unsupported",
 )
 """Verdicts that keep a clip out of the clean manifest; the others are told, and do not."""
@@ -110,6 +111,8 @@ def verdicts(
 def _broken(path: str, row: dict[str, Any]) -> Verdict:
     if row["reason"] == "empty":
         return Verdict("empty", row["message"], "fetch the file again, or delete the row")
+    if row["reason"] == "truncated":
+        return Verdict("truncated", row["message"], row["message"].removeprefix(f"{path}: "))
     if row["reason"] in ("empty", "wrong_shape", "wrong_part") and "#" in path:
         return Verdict("broken", row["message"], "mend the row: it names a part or channel that is not there")
     if row["reason"] in _MENDED_BY:
