@@ -60,6 +60,9 @@ EXPECTED = {
 }
 
 
+UNDECODED = ("broken", "empty", "truncated", "unsupported")
+
+
 def report(out: Path) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in map(json.loads, (out / "doctor.jsonl").read_text().splitlines())}
 
@@ -108,8 +111,15 @@ def test_a_list_of_commands_is_whole_or_the_one_before(
 
 
 def test_other_limits_cost_no_decoding(clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert examine(clinic, tmp_path / "out")["decoded"] == len(EXPECTED)
-    monkeypatch.setattr(soundness, "examine", lambda path: pytest.fail(f"{path} decoded again"))
+    first = examine(clinic, tmp_path / "out")
+    assert first["decoded"] == len(EXPECTED) - sum(first["verdicts"][name] for name in UNDECODED)
+    real = soundness.examine
+
+    def guarded(path: str) -> dict[str, Any]:
+        assert {*EXPECTED[Path(path).relative_to(clinic).as_posix()]} & {*UNDECODED}, f"{path} decoded again"
+        return real(path)
+
+    monkeypatch.setattr(soundness, "examine", guarded)
     summary = examine(clinic, tmp_path / "out", max_seconds=60, min_seconds=0.1)
     assert summary["decoded"] == 0
     assert not {"too_long", "too_short"} & set(summary["verdicts"])
@@ -123,6 +133,35 @@ def test_a_changed_file_is_decoded_again(clinic: Path, tmp_path: Path, speech: C
     assert (clinic / "silent.wav").stat().st_size == size
     assert examine(clinic, tmp_path / "out")["decoded"] == 2
     assert all(names(report(tmp_path / "out")[name]) == [] for name in ("broken.wav", "silent.wav"))
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(
+    clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied", "good.wav")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(soundness, "_measure", refused)
+        assert examine(clinic / "train_splits", tmp_path / "out")["verdicts"] == {"broken": 1, "known_bad": 1}
+    assert "Permission denied: give access" in (tmp_path / "out" / "fixes.txt").read_text()
+    again = examine(clinic / "train_splits", tmp_path / "out")
+    assert (again["decoded"], again["verdicts"]) == (1, {"known_bad": 1})
+
+
+def test_the_fix_of_a_broken_file_names_the_reason(clinic: Path, tmp_path: Path) -> None:
+    examine(clinic, tmp_path / "out")
+    (line,) = (line for line in (tmp_path / "out" / "fixes.txt").read_text().splitlines() if "broken.wav" in line)
+    assert "fetch the file again (cannot be decoded as sound (" in line
+
+
+@pytest.mark.parametrize(("where", "name"), [(doctor, "__version__"), (soundness, "MEASURES")])
+def test_what_another_version_measured_is_measured_again(
+    where: Any, name: str, clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = examine(clinic, tmp_path / "out")
+    monkeypatch.setattr(where, name, "another")
+    assert examine(clinic, tmp_path / "out") == first
 
 
 def test_a_manifest_tells_words_files_and_labels(clinic: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from emotionthinker import audio, embedded, runs, workers
+from emotionthinker import __version__, audio, embedded, runs, workers
 from emotionthinker.corpora import base, manifest, registry, soundness
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.corpora.verdicts import UNUSABLE, VERDICTS, Copies, Limits, Verdict, verdicts
@@ -31,13 +31,13 @@ class DoctorRecipe(Limits):
 
 
 class Task(NamedTuple):
-    """A file to examine; `key` changes with the file."""
+    """A file to examine; `key` changes with the file and with what is measured."""
 
     key: str
 
     @property
     def audio(self) -> str:
-        return self.key.rsplit("|", 2)[0]
+        return self.key.rsplit("|", 4)[0]
 
 
 @runs.frees_folder
@@ -46,8 +46,8 @@ def run(recipe: DoctorRecipe, out: Path, *, clean: Path | None = None, progress:
     `summary.json`, and `convert.sh` where files have to be converted; `clean` gets a manifest without the unusable.
     Returns the summary.
 
-    Started again after a stop it decodes what is new or changed only; other limits cost no decoding. Raises
-    `RecordError` or `RecipeError` for a source that cannot be read or is empty.
+    Started again after a stop it decodes what is new, changed or failed before only; other limits cost no decoding.
+    Raises `RecordError` or `RecipeError` for a source that cannot be read or is empty.
     """
     if clean and clean.suffix != ".jsonl":
         raise RecipeError(f"--write-clean {clean}: expected a file that ends in .jsonl; `annotate` reads it")
@@ -55,9 +55,9 @@ def run(recipe: DoctorRecipe, out: Path, *, clean: Path | None = None, progress:
     job.begin()
     with runs.JsonlStore(out / "examined.jsonl", key="key") as store:
         before = len(store)
-        lost = _examine(recipe, store, progress)
+        failed = _examine(recipe, store, progress)
         decoded = len(store) - before
-    summary = {**_judge(recipe, out, clean, lost), "decoded": decoded}
+    summary = {**_judge(recipe, out, clean, failed), "decoded": decoded}
     runs.write_json(out / "summary.json", summary)
     job.finish(counts={name: summary[name] for name in ("clips", "with_problems", "unusable")}, metrics=summary)
     return summary
@@ -82,7 +82,10 @@ def clips(recipe: DoctorRecipe) -> Iterator[Utterance | BadRow]:
 
 
 def _examine(recipe: DoctorRecipe, store: runs.JsonlStore, progress: bool) -> dict[str, dict[str, Any]]:
-    """Decode every file that is not in the store yet; returns the rows of those whose process died."""
+    """Decode every file that is not in the store yet; returns the rows of those that failed, by key.
+
+    They are not stored: a file that could not be read, or whose process died, may be sound the next time.
+    """
     total = sum(1 for _ in clips(recipe))
     if not total:
         raise RecipeError(f"{recipe.source}: no clips; expected sound files or a manifest with rows")
@@ -95,16 +98,18 @@ def _examine(recipe: DoctorRecipe, store: runs.JsonlStore, progress: bool) -> di
                 queued.add(key)
                 yield Task(key)
 
-    lost: dict[str, dict[str, Any]] = {}
+    failed: dict[str, dict[str, Any]] = {}
     with workers.progress_bar(total, 0, show=progress, what="doctor") as advance:
         for task, row in workers.run(examine, todo(), recipe.workers or os.cpu_count() or 1):
             if row is None:
                 message = f"{task.audio}: the process that decoded it died"
-                lost[task.key] = {"reason": "WorkerDied", "message": message}
+                failed[task.key] = {"reason": "WorkerDied", "message": message}
+            elif "reason" in row:
+                failed[task.key] = row
             else:
                 store.append({"key": task.key, **row})
             advance()
-    return lost
+    return failed
 
 
 def examine(task: Task) -> dict[str, Any]:
@@ -113,15 +118,15 @@ def examine(task: Task) -> dict[str, Any]:
 
 
 def _key(sound: str | None) -> str | None:
-    """Path, size and time of the file; None when it is not there."""
+    """Path, size and time of the file, and what measures it; None when it is not there."""
     try:
         status = os.stat(audio.fragment(embedded.file_of(sound or "")).path)
     except OSError:
         return None
-    return f"{sound}|{status.st_size}|{status.st_mtime_ns}"
+    return f"{sound}|{status.st_size}|{status.st_mtime_ns}|{__version__}|{soundness.MEASURES}"
 
 
-def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, lost: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, failed: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Second pass: verdicts in the order of the source, written as they come."""
     places = _places(out / "examined.jsonl")
     counts: Counter[str] = Counter()
@@ -137,7 +142,7 @@ def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, lost: dict[str, 
         open(fixes_part, "w", encoding="utf-8") as fixes,
     ):
         for item in clips(recipe):
-            row = _row(item, places, examined, lost)
+            row = _row(item, places, examined, failed)
             found = list(verdicts(item, row, recipe, copies, texts))
             names = {verdict.verdict for verdict in found}
             usable = not names & set(UNUSABLE)
@@ -184,9 +189,9 @@ def _places(path: Path) -> dict[str, int]:
     return places
 
 
-def _row(item: Utterance | BadRow, places: dict[str, int], examined: Any, lost: dict[str, Any]) -> dict[str, Any]:
+def _row(item: Utterance | BadRow, places: dict[str, int], examined: Any, failed: dict[str, Any]) -> dict[str, Any]:
     key = None if isinstance(item, BadRow) else _key(item.audio)
     if key is None or key not in places:
-        return dict(lost.get(key or "", {}))
+        return dict(failed.get(key or "", {}))
     examined.seek(places[key])
     return dict(json.loads(examined.readline()))

@@ -15,6 +15,8 @@ from emotionthinker import audio, runs
 from emotionthinker.downmix import Downmix
 from emotionthinker.errors import AudioError
 
+MEASURES = 2
+"""Raised with every change to what is measured of a file: the doctor takes no row of an older one."""
 _POINTER = b"version https://git-lfs.github.com/spec"
 _FULL_SCALE = 0.9999
 _RUN = 3
@@ -32,6 +34,8 @@ def examine(source: str) -> dict[str, Any]:
     try:
         place = None
         place, part = audio.place_of(source)
+        if isinstance(place, str):
+            open(place, "rb").close()  # here Python says what is refused; libsndfile would only say "System error"
         return {"sha256": _sha256(place) if part.whole else None, **_measure(source, place, part)}
     except AudioError as error:
         if error.kind == "undecodable" and isinstance(place, str) and _is_pointer(place):
@@ -39,7 +43,7 @@ def examine(source: str) -> dict[str, Any]:
             return {"reason": "lfs_pointer", "message": message}
         return {"reason": error.kind, "message": str(error)}
     except OSError as error:
-        return {"reason": "undecodable", "message": f"{source}: cannot be read: {error}"}
+        return {"reason": "unreadable", "message": f"{source}: cannot be read: {error.strerror or error}"}
 
 
 def _is_pointer(path: str) -> bool:

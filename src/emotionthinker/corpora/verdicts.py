@@ -111,8 +111,11 @@ def verdicts(
 def _broken(path: str, row: dict[str, Any]) -> Verdict:
     if row["reason"] == "empty":
         return Verdict("empty", row["message"], "fetch the file again, or delete the row")
+    why = " ".join(row["message"].removeprefix(f"{path}: ").split())
     if row["reason"] == "truncated":
-        return Verdict("truncated", row["message"], row["message"].removeprefix(f"{path}: "))
+        return Verdict("truncated", row["message"], why)
+    if row["reason"] == "unreadable":
+        return Verdict("broken", row["message"], f"{why}: give access to it, then start the doctor again")
     if row["reason"] in ("empty", "wrong_shape", "wrong_part") and "#" in path:
         return Verdict("broken", row["message"], "mend the row: it names a part or channel that is not there")
     if row["reason"] in _MENDED_BY:
@@ -123,7 +126,7 @@ def _broken(path: str, row: dict[str, Any]) -> Verdict:
         target = shlex.quote(str(Path(path).with_suffix(".wav")))
         convert = f"ffmpeg -nostdin -n -i {shlex.quote(path)} -vn -ar 16000 -ac 1 {target}"
         return Verdict("unsupported", row["message"], f"convert it: {convert}", convert)
-    return Verdict("broken", f"{row['reason']}: {row['message']}", f"fetch the file again ({row['reason']})")
+    return Verdict("broken", f"{row['reason']}: {row['message']}", f"fetch the file again ({why})")
 
 
 def _flaws(row: dict[str, Any], limits: Limits) -> Iterator[Verdict]:
