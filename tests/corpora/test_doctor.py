@@ -164,6 +164,23 @@ def test_what_another_version_measured_is_measured_again(
     assert examine(clinic, tmp_path / "out") == first
 
 
+def test_a_link_is_named_itself_and_not_the_only_copy(clinic: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "a.wav").write_bytes((clinic / "good.wav").read_bytes())
+    (folder / "link.wav").symlink_to(folder / "a.wav")
+    examine(folder, tmp_path / "out")
+    (line,) = (tmp_path / "out" / "fixes.txt").read_text().splitlines()
+    assert line.startswith(f"leave out\t{folder}/link.wav\tduplicate_file: a link to")
+    assert "the one file of a.wav" in line
+    rows = [{"path": "linked/a.wav", "id": "one"}, {"path": "linked/link.wav", "id": "two"}]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps({**row, "text": "hello"}) + "\n" for row in rows))
+    examine(tmp_path / "m.jsonl", tmp_path / "out")
+    assert "another row of, the one file of one: leave out this link or row, and keep the file" in (
+        (tmp_path / "out" / "fixes.txt").read_text()
+    )
+
+
 def test_a_manifest_tells_words_files_and_labels(clinic: Path, tmp_path: Path) -> None:
     rows = [
         {"path": "clinic/good.wav", "id": "first", "text": "hello", "emotion": "sad"},

@@ -147,7 +147,7 @@ def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, failed: dict[str
             names = {verdict.verdict for verdict in found}
             usable = not names & set(UNUSABLE)
             counts.update(["clips", *names, *(["with_problems"] if found else []), *([] if usable else ["unusable"])])
-            _report(report, fixes, item, row, found, usable)
+            _report(report, fixes, _own_path(recipe, item), item, row, found, usable)
             commands += [verdict.command for verdict in found if verdict.command]
             if not usable and isinstance(item, Utterance):
                 left_out.add(item.id)
@@ -165,11 +165,20 @@ def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, failed: dict[str
     }
 
 
-def _report(report: Any, fixes: Any, item: Any, row: dict[str, Any], found: list[Verdict], usable: bool) -> None:
-    path = item.audio if isinstance(item, Utterance) else None
+def _own_path(recipe: DoctorRecipe, item: Utterance | BadRow) -> str:
+    """Where the clip lies: in a folder its own place, not that of the file which a link there leads to."""
+    if isinstance(item, BadRow) or not item.audio:
+        return item.id
+    is_folder = recipe.corpus is None and recipe.source.is_dir()
+    return os.path.join(os.path.abspath(recipe.source), item.id) if is_folder else item.audio
+
+
+def _report(
+    report: Any, fixes: Any, path: str, item: Any, row: dict[str, Any], found: list[Verdict], usable: bool
+) -> None:
     entry = {
         "id": item.id,
-        "audio": path,
+        "audio": item.audio if isinstance(item, Utterance) else None,
         "usable": usable,
         "verdicts": [{"verdict": v.verdict, "message": v.message} for v in found],
         **{name: value for name, value in row.items() if name not in ("key", "message")},
@@ -177,7 +186,7 @@ def _report(report: Any, fixes: Any, item: Any, row: dict[str, Any], found: list
     report.write(json.dumps(entry, ensure_ascii=False) + "\n")
     if found:
         what = "; ".join(f"{v.verdict}: {v.fix}" for v in found)
-        fixes.write(f"{'keep' if usable else 'leave out'}\t{path or item.id}\t{what}\n")
+        fixes.write(f"{'keep' if usable else 'leave out'}\t{path}\t{what}\n")
 
 
 def _places(path: Path) -> dict[str, int]:

@@ -60,9 +60,10 @@ class Verdict(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What a copy must not differ in."""
+    """The first clip of a content: what it is, and what a copy must not differ in."""
 
     id: str
+    audio: str | None
     label: str | None
     speaker: str | None
     split: str | None
@@ -81,7 +82,7 @@ class Copies:
 
 
 def _known(item: Utterance) -> Known:
-    return Known(item.id, item.emotion or item.original_label, item.speaker, item.split)
+    return Known(item.id, item.audio, item.emotion or item.original_label, item.speaker, item.split)
 
 
 def verdicts(
@@ -149,9 +150,13 @@ def _copied(item: Utterance, row: dict[str, Any], copies: Copies) -> Iterator[Ve
     first = same_file or same_sound
     if first is None:
         return
-    pairs = zip(Known._fields[1:], first[1:], _known(item)[1:], strict=True)
+    pairs = zip(Known._fields[2:], first[2:], _known(item)[2:], strict=True)
     other = "".join(f", there {name} {one}, here {two}" for name, one, two in pairs if one != two)
     verdict, what = ("duplicate_file", "the same file") if same_file else ("duplicate_audio", "the same sound")
+    if first.audio == item.audio:
+        what = f"a link to, or another row of, the one file of {first.id}{other}"
+        yield Verdict(verdict, what, f"{what}: leave out this link or row, and keep the file")
+        return
     yield Verdict(verdict, f"{what} as {first.id}{other}", f"{what} as {first.id}{other}: keep one")
 
 
