@@ -48,7 +48,7 @@ class Limits(Recipe):
     silent_dbfs: float = -60.0
     """A clip whose loudest 50 ms lie below is silent."""
     clipped_share: float = Field(default=0.001, gt=0, le=1)
-    """Share of samples in runs at full scale, from which a clip counts as clipped."""
+    """Share of samples in runs at full scale or the highest value, from which a clip counts as clipped."""
 
 
 class Verdict(NamedTuple):
@@ -140,7 +140,7 @@ def _flaws(row: dict[str, Any], limits: Limits) -> Iterator[Verdict]:
         level = "digital silence" if loudest is None else f"loudest 50 ms at {loudest:g} dBFS"
         yield Verdict("silent", level, f"{level}: fetch the file again, or leave it out")
     if clipped >= limits.clipped_share:
-        share = f"{clipped:.2%} of the samples lie flat at full scale"
+        share = f"{clipped:.2%} of the samples lie flat at full scale or the highest value"
         yield Verdict("clipped", share, f"{share}: energy is not to be trusted; look for an unclipped copy")
 
 
