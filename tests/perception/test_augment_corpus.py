@@ -17,7 +17,7 @@ from emotionthinker.perception.augment_corpus import AugmentRecipe, run
 from emotionthinker.prosody import batch
 from kill import kill_when
 
-from .conftest import RATE, syllables
+from .conftest import RATE, syllables, whispered
 
 
 @pytest.fixture
@@ -76,6 +76,13 @@ def test_the_manifest_is_a_source_with_the_parents_labels(clips: Path, tmp_path:
     assert (first.id, first.emotion, first.speaker) == ("soft/energy-6", "Sad", "s")
     assert first.extra["parent"] == "soft"
     assert Path(second.audio).is_file()
+
+
+def test_the_row_of_a_whisper_says_what_was_not_checked(clips: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "soft.wav", whispered(count=3), RATE)
+    run(recipe(clips, energy=[-6]), tmp_path / "out", progress=False)
+    rows = lines(tmp_path / "out" / "manifest.jsonl")
+    assert [(row["parent"], row["unchecked"]) for row in rows] == [("soft", ["pitch", "formants"]), ("loud", [])]
 
 
 def test_headroom_lets_loud_clips_pass_and_keeps_the_softer_original(clips: Path, tmp_path: Path) -> None:

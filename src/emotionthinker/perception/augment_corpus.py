@@ -79,10 +79,11 @@ def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str,
     """Make and verify variants of `recipe.source` in `out`; returns counts clips, variants, accepted, rejected, failed,
     made, resumed, headroom_wanted_db, `by_kind` (see `summarise`) and seconds.
 
-    Writes `audio/*.flac` (16 kHz, 16 bit), `manifest.jsonl` (accepted variants: parent, kind, asked, measured and the
-    parent's labels; itself a source for `annotate`), `rejected.jsonl` (with reason), `failures.jsonl` (clips that could
-    not be used), `summary.json` and `manifest.json`. Started again after a kill it goes on; failed clips are tried
-    again. Raises `RecipeError` when nothing is asked or the source is empty, `RecordError` for an unusable source.
+    Writes `audio/*.flac` (16 kHz, 16 bit), `manifest.jsonl` (accepted variants: parent, kind, asked, measured, what
+    could not be checked and the parent's labels; itself a source for `annotate`), `rejected.jsonl` (with reason),
+    `failures.jsonl` (clips that could not be used), `summary.json` and `manifest.json`. Started again after a kill it
+    goes on; failed clips are tried again. Raises `RecipeError` when nothing is asked or the source is empty,
+    `RecordError` for an unusable source.
     """
     started = time.monotonic()
     if not (recipe.pitch or recipe.speed or recipe.energy):
@@ -118,7 +119,7 @@ def tasks(recipe: AugmentRecipe, folder: Path) -> Iterator[Task | manifest.BadRo
     ]
     if recipe.headroom_db:
         changes.insert(0, (REFERENCE, 0.0))
-    made_by = f"{__version__}|{batch.MEASURES}"
+    made_by = f"{__version__}|{batch.MEASURES}|{variants.CHECKS}"
     for item in manifest.utterances(recipe.source, recipe.language):
         if isinstance(item, manifest.BadRow):
             yield item
@@ -152,6 +153,7 @@ def vary(task: Task) -> dict[str, Any]:
         "accepted": found.accepted,
         "reasons": found.failures,
         "measured": {k: round(v, 4) if np.isfinite(v) else None for k, v in vars(found.measured).items()},
+        "unchecked": found.unchecked,
         "guard_db": round(found.guard_db, 3),
         "seconds": round(len(found.samples) / audio.SAMPLE_RATE, 3),
     }
@@ -198,6 +200,7 @@ def _gather(recipe: AugmentRecipe, out: Path, folder: Path, failures: dict[str, 
             "kind": task.kind,
             "asked": task.asked,
             "measured": result["measured"],
+            "unchecked": result["unchecked"],
             "guard_db": result["guard_db"],
         }
         if result["accepted"]:
