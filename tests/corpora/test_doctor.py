@@ -181,6 +181,23 @@ def test_a_link_is_named_itself_and_not_the_only_copy(clinic: Path, tmp_path: Pa
     )
 
 
+def test_a_copy_of_a_copy_names_the_file_it_is_a_copy_of(clinic: Path, tmp_path: Path) -> None:
+    rows = [{"path": f"clinic/{name}", "id": name} for name in ("good.flac", "good.wav", "zcopy.wav")]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps({**row, "text": "hello"}) + "\n" for row in rows))
+    examine(tmp_path / "m.jsonl", tmp_path / "out")
+    told = [row["verdicts"] for row in report(tmp_path / "out").values()]
+    assert told[0] == []
+    assert told[1][0]["message"] == "the same sound as good.flac"
+    assert told[2][0]["message"] == "the same file as good.wav"
+
+
+def test_a_file_of_many_rows_is_stored_once(clinic: Path, tmp_path: Path) -> None:
+    rows = [{"path": "clinic/good.wav", "id": str(number), "text": "hello"} for number in range(3)]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert examine(tmp_path / "m.jsonl", tmp_path / "out")["decoded"] == 1
+    assert len((tmp_path / "out" / "examined.jsonl").read_text().splitlines()) == 1
+
+
 def test_a_manifest_tells_words_files_and_labels(clinic: Path, tmp_path: Path) -> None:
     rows = [
         {"path": "clinic/good.wav", "id": "first", "text": "hello", "emotion": "sad"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,25 +65,37 @@ class Known(NamedTuple):
 
     id: str
     audio: str | None
+    file: bytes | None
+    """Digest of the whole file."""
     label: str | None
     speaker: str | None
     split: str | None
 
+    def differences(self, other: Known) -> str:
+        pairs = zip(Known._fields[3:], self[3:], other[3:], strict=True)
+        return "".join(f", there {name} {one}, here {two}" for name, one, two in pairs if one != two)
+
 
 class Copies:
-    """The first clip of every content."""
+    """The first clip of every sound, and of every file whose sound had come in another one before."""
 
     def __init__(self) -> None:
-        self._first: dict[str, Known] = {}
+        self._sounds: dict[bytes, Known] = {}
+        self._files: dict[bytes, Known] = {}
 
-    def of(self, content: str, item: Utterance) -> Known | None:
-        """The clip that had this content first, None when this one is it."""
-        first = self._first.setdefault(content, _known(item))
-        return None if first.id == item.id else first
+    def first(self, clip: Known, sound: bytes) -> Known | None:
+        """The clip that had this file first, else the one that had its sound; None when this one is it."""
+        first = self._sounds.setdefault(sound, clip)
+        if clip.file and first.file != clip.file:
+            same = self._files.setdefault(clip.file, clip)
+            first = first if same.id == clip.id else same
+        return None if first.id == clip.id else first
 
 
-def _known(item: Utterance) -> Known:
-    return Known(item.id, item.audio, item.emotion or item.original_label, item.speaker, item.split)
+def _known(item: Utterance, row: dict[str, Any]) -> Known:
+    words = (item.emotion or item.original_label, item.speaker, item.split)
+    shared = (word and sys.intern(word) for word in words)  # a corpus has few of them, and a string of its own for each
+    return Known(item.id, item.audio, bytes.fromhex(row["sha256"] or "") or None, *shared)
 
 
 def verdicts(
@@ -145,14 +158,13 @@ def _flaws(row: dict[str, Any], limits: Limits) -> Iterator[Verdict]:
 
 
 def _copied(item: Utterance, row: dict[str, Any], copies: Copies) -> Iterator[Verdict]:
-    same_file = copies.of(row["sha256"], item) if row["sha256"] else None
-    same_sound = copies.of(row["pcm"], item)
-    first = same_file or same_sound
+    clip = _known(item, row)
+    first = copies.first(clip, bytes.fromhex(row["pcm"]))
     if first is None:
         return
-    pairs = zip(Known._fields[2:], first[2:], _known(item)[2:], strict=True)
-    other = "".join(f", there {name} {one}, here {two}" for name, one, two in pairs if one != two)
+    same_file = clip.file is not None and clip.file == first.file
     verdict, what = ("duplicate_file", "the same file") if same_file else ("duplicate_audio", "the same sound")
+    other = first.differences(clip)
     if first.audio == item.audio:
         what = f"a link to, or another row of, the one file of {first.id}{other}"
         yield Verdict(verdict, what, f"{what}: leave out this link or row, and keep the file")
