@@ -75,6 +75,24 @@ def test_a_channel_with_next_to_nothing_costs_no_level_but_parts_stay_comparable
     np.testing.assert_allclose(alone, audio.load(tmp_path / "talk.wav")[0][:3200], atol=1e-6)
 
 
+@pytest.mark.parametrize("offset", [1e-4, -3e-3, 0.5])
+def test_a_constant_offset_does_not_make_an_empty_channel_sound(offset: float) -> None:
+    wave = tone(0.4, 16000) * 0.03
+    mixed = audio.check(np.stack([wave, np.full(6400, offset)], axis=1))
+    np.testing.assert_allclose(mixed - mixed.mean(), wave, atol=1e-6)
+    assert kind(audio.check, np.stack([wave + offset, offset - wave], axis=1)) == "cancelled"
+    constant = audio.check(np.full((6400, 2), offset))
+    np.testing.assert_allclose(constant, offset, rtol=1e-6)
+
+
+def test_the_hiss_of_an_open_input_is_no_second_channel() -> None:
+    wave, noise = 0.025 * tone(0.4, 16000), np.random.default_rng(0).normal(size=6400)
+    alone = audio.check(np.stack([wave, 7e-5 * noise], axis=1))  # 42 dB below
+    np.testing.assert_allclose(alone, wave + 7e-5 * noise, atol=1e-6)
+    both = audio.check(np.stack([wave, 3e-4 * noise], axis=1))  # 29 dB below
+    np.testing.assert_allclose(both, (wave + 3e-4 * noise) / 2, atol=1e-6)
+
+
 def test_independent_channels_do_not_cancel() -> None:
     noise = 0.1 * np.random.default_rng(0).normal(size=(16000, 8))
     np.testing.assert_allclose(audio.check(noise), noise.mean(1), atol=1e-6)

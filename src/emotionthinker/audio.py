@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from emotionthinker import embedded
+from emotionthinker import announced, embedded
 from emotionthinker.downmix import Downmix
 from emotionthinker.errors import AudioError
 
@@ -42,8 +42,8 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
     longer than `max_seconds` is refused before it is held in memory. A path may name a part of a recording as a media
     fragment (W3C), and one channel, counted from 1: `talk.opus#t=1.5,4.25&channel=2`; `FILE.parquet#ROW` names sound
     inside a Parquet file (`embedded`). Mono is the mean of the channels that sound. Raises `AudioError` of kind
-    missing, wrong_part, undecodable, empty, not_finite, out_of_range, cancelled, too_long or (no such channel)
-    wrong_shape.
+    missing, wrong_part, undecodable, truncated, empty, not_finite, out_of_range, cancelled, too_long or (no such
+    channel) wrong_shape.
     """
     import soundfile
 
@@ -159,7 +159,8 @@ def frames(
 ) -> Iterator[Samples]:
     """Blocks [n, channels] of an open file, or of a part of it, as they are: at its own rate, not checked for NaN.
 
-    A streamed file does not know its length, so what is really decoded is counted as well.
+    A streamed file does not know its length, so what is really decoded is counted as well. Raises `AudioError` of kind
+    truncated, at the end, when the file breaks off within what is read.
     """
     part = part or Fragment(name)
     rate = int(file.samplerate)
@@ -168,7 +169,9 @@ def frames(
         raise AudioError("wrong_shape", f"{name}: no channel {part.channel}; there are {file.channels}, counted from 1")
     if end <= start and part.end_s is not None:
         raise AudioError("empty", f"{name}: the part ends at {part.end_s:g} s, before it begins")
+    promised = announced.frames(file)
     if file.frames < _UNKNOWN_FRAMES and start >= file.frames > 0:
+        announced.check(name, promised, start, end, int(file.frames), rate)
         length = file.frames / rate
         raise AudioError("empty", f"{name}: the part begins at {part.start_s:g} s; the recording has {length:.2f} s")
     if file.frames < _UNKNOWN_FRAMES:
@@ -182,6 +185,7 @@ def frames(
         done += len(block)
         _check_length(done - start, rate, max_seconds, name)
         yield block if part.channel is None else block[:, part.channel - 1 : part.channel]
+    announced.check(name, promised, start, end, done, rate)
 
 
 def _blocks(file: soundfile.SoundFile, mixed: Downmix, part: Fragment | None, max_seconds: float) -> Iterator[Samples]:

@@ -11,8 +11,11 @@ Samples = npt.NDArray[np.float32]
 
 MAX_PEAK = 8.0
 """Float samples may exceed full scale by 18 dB (a mix that was never limited); beyond it they are integers."""
-_EMPTY = 1e-5
-"""A channel with less of the loudest one's power (-50 dB) holds no sound of its own."""
+_EMPTY = 1e-4
+"""A channel with less of the loudest one's power (-40 dB) holds no sound of its own: an open input hisses at -80 dBFS,
+40 to 50 dB under speech, while a second microphone in the room hears the voice at -30 dB or more."""
+_ROUNDING = 1e-12
+"""Share of its power that a constant channel may seem to vary with, as its sums are rounded."""
 _CANCELLED = 0.1
 """Mono power, over that of independent channels, below which the channels cancel each other out."""
 
@@ -28,7 +31,9 @@ class Downmix:
         self.name = name
         self.part = part
         self._peak = 0.0
-        self._mono_power = 0.0
+        self._count = 0
+        self._sums = np.zeros(1)
+        """Of each channel and, last, of the mean; the powers likewise."""
         self._powers = np.zeros(1)
 
     def add(self, block: Samples) -> Samples:
@@ -39,8 +44,10 @@ class Downmix:
         if block.ndim == 1 or block.shape[1] == 1:
             return np.ascontiguousarray(block.reshape(-1))
         mono = block @ np.full(block.shape[1], 1 / block.shape[1], np.float32)
-        self._powers = self._powers + [float(np.vdot(channel, channel)) for channel in block.T]
-        self._mono_power += float(np.vdot(mono, mono))
+        exact = np.column_stack([block, mono]).astype(np.float64)
+        self._count += len(exact)
+        self._sums = self._sums + exact.sum(axis=0)
+        self._powers = self._powers + np.einsum("ij,ij->j", exact, exact)
         return np.asarray(mono, np.float32)
 
     def check(self) -> float:
@@ -54,11 +61,13 @@ class Downmix:
                 f"{self.name}: float samples up to {self._peak:g}; expected full scale 1.0: "
                 "divide integer samples by their full scale (32768 for 16 bits)",
             )
-        sounding = int(np.count_nonzero(self._powers > _EMPTY * self._powers.max()))
-        if sounding < 2:
-            return len(self._powers) / sounding if sounding and not self.part else 1.0
-        gain = len(self._powers) / sounding
-        if gain**2 * self._mono_power < _CANCELLED * float(self._powers.sum()) / sounding**2:
+        if not self._count:
+            return 1.0
+        # A constant offset is no sound: it neither makes an empty channel sound nor hides that channels cancel.
+        *powers, mono_power = np.maximum(self._powers * (1 - _ROUNDING) - self._sums**2 / self._count, 0.0)
+        sounding = int(np.count_nonzero(np.array(powers) > _EMPTY * max(powers)))
+        gain = len(powers) / sounding if sounding else 1.0
+        if sounding >= 2 and gain**2 * mono_power < _CANCELLED * float(sum(powers)) / sounding**2:
             raise AudioError(
                 "cancelled",
                 f"{self.name}: its {sounding} channels cancel each other out in mono; expected channels of one "

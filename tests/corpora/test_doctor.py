@@ -37,6 +37,7 @@ def clinic(speech: Callable[..., np.ndarray], tmp_path: Path) -> Path:
     for name, samples in sounds.items():
         soundfile.write(folder / name, samples, 16000)
     (folder / "zcopy.wav").write_bytes((folder / "good.wav").read_bytes())
+    (folder / "half.wav").write_bytes((folder / "train_splits/dia125_utt3.wav").read_bytes()[:16044])
     (folder / "broken.wav").write_bytes(b"RIFF nothing")
     (folder / "good.mp4").write_bytes(b"converted already: the sound lies beside it")
     (folder / "it's film.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
@@ -54,8 +55,12 @@ EXPECTED = {
     "clipped.wav": ["clipped"],
     "none.wav": ["empty"],
     "broken.wav": ["broken"],
+    "half.wav": ["truncated"],
     "it's film.mp4": ["unsupported"],
 }
+
+
+UNDECODED = ("broken", "empty", "truncated", "unsupported")
 
 
 def report(out: Path) -> dict[str, dict[str, Any]]:
@@ -75,7 +80,7 @@ def test_every_illness_is_found(clinic: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     summary = examine(clinic, out, clean=tmp_path / "clean.jsonl")
     assert {id_: names(row) for id_, row in report(out).items()} == EXPECTED
-    assert (summary["clips"], summary["with_problems"], summary["unusable"]) == (11, 10, 9)
+    assert (summary["clips"], summary["with_problems"], summary["unusable"]) == (12, 11, 10)
     assert [clip.id for clip in read_jsonl(tmp_path / "clean.jsonl")] == ["clipped.wav", "good.wav"]
     fixes = dict(line.split("\t", 2)[1:] for line in (out / "fixes.txt").read_text().splitlines())
     assert {Path(path).name for path in fixes} == {Path(name).name for name, ill in EXPECTED.items() if ill}
@@ -106,8 +111,15 @@ def test_a_list_of_commands_is_whole_or_the_one_before(
 
 
 def test_other_limits_cost_no_decoding(clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert examine(clinic, tmp_path / "out")["decoded"] == len(EXPECTED)
-    monkeypatch.setattr(soundness, "examine", lambda path: pytest.fail(f"{path} decoded again"))
+    first = examine(clinic, tmp_path / "out")
+    assert first["decoded"] == len(EXPECTED) - sum(first["verdicts"][name] for name in UNDECODED)
+    real = soundness.examine
+
+    def guarded(path: str) -> dict[str, Any]:
+        assert {*EXPECTED[Path(path).relative_to(clinic).as_posix()]} & {*UNDECODED}, f"{path} decoded again"
+        return real(path)
+
+    monkeypatch.setattr(soundness, "examine", guarded)
     summary = examine(clinic, tmp_path / "out", max_seconds=60, min_seconds=0.1)
     assert summary["decoded"] == 0
     assert not {"too_long", "too_short"} & set(summary["verdicts"])
@@ -121,6 +133,69 @@ def test_a_changed_file_is_decoded_again(clinic: Path, tmp_path: Path, speech: C
     assert (clinic / "silent.wav").stat().st_size == size
     assert examine(clinic, tmp_path / "out")["decoded"] == 2
     assert all(names(report(tmp_path / "out")[name]) == [] for name in ("broken.wav", "silent.wav"))
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(
+    clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied", "good.wav")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(soundness, "_measure", refused)
+        assert examine(clinic / "train_splits", tmp_path / "out")["verdicts"] == {"broken": 1, "known_bad": 1}
+    assert "Permission denied: give access" in (tmp_path / "out" / "fixes.txt").read_text()
+    again = examine(clinic / "train_splits", tmp_path / "out")
+    assert (again["decoded"], again["verdicts"]) == (1, {"known_bad": 1})
+
+
+def test_the_fix_of_a_broken_file_names_the_reason(clinic: Path, tmp_path: Path) -> None:
+    examine(clinic, tmp_path / "out")
+    (line,) = (line for line in (tmp_path / "out" / "fixes.txt").read_text().splitlines() if "broken.wav" in line)
+    assert "fetch the file again (cannot be decoded as sound (" in line
+
+
+@pytest.mark.parametrize(("where", "name"), [(doctor, "__version__"), (soundness, "MEASURES")])
+def test_what_another_version_measured_is_measured_again(
+    where: Any, name: str, clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = examine(clinic, tmp_path / "out")
+    monkeypatch.setattr(where, name, "another")
+    assert examine(clinic, tmp_path / "out") == first
+
+
+def test_a_link_is_named_itself_and_not_the_only_copy(clinic: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "a.wav").write_bytes((clinic / "good.wav").read_bytes())
+    (folder / "link.wav").symlink_to(folder / "a.wav")
+    examine(folder, tmp_path / "out")
+    (line,) = (tmp_path / "out" / "fixes.txt").read_text().splitlines()
+    assert line.startswith(f"leave out\t{folder}/link.wav\tduplicate_file: a link to")
+    assert "the one file of a.wav" in line
+    rows = [{"path": "linked/a.wav", "id": "one"}, {"path": "linked/link.wav", "id": "two"}]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps({**row, "text": "hello"}) + "\n" for row in rows))
+    examine(tmp_path / "m.jsonl", tmp_path / "out")
+    assert "another row of, the one file of one: leave out this link or row, and keep the file" in (
+        (tmp_path / "out" / "fixes.txt").read_text()
+    )
+
+
+def test_a_copy_of_a_copy_names_the_file_it_is_a_copy_of(clinic: Path, tmp_path: Path) -> None:
+    rows = [{"path": f"clinic/{name}", "id": name} for name in ("good.flac", "good.wav", "zcopy.wav")]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps({**row, "text": "hello"}) + "\n" for row in rows))
+    examine(tmp_path / "m.jsonl", tmp_path / "out")
+    told = [row["verdicts"] for row in report(tmp_path / "out").values()]
+    assert told[0] == []
+    assert told[1][0]["message"] == "the same sound as good.flac"
+    assert told[2][0]["message"] == "the same file as good.wav"
+
+
+def test_a_file_of_many_rows_is_stored_once(clinic: Path, tmp_path: Path) -> None:
+    rows = [{"path": "clinic/good.wav", "id": str(number), "text": "hello"} for number in range(3)]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert examine(tmp_path / "m.jsonl", tmp_path / "out")["decoded"] == 1
+    assert len((tmp_path / "out" / "examined.jsonl").read_text().splitlines()) == 1
 
 
 def test_a_manifest_tells_words_files_and_labels(clinic: Path, tmp_path: Path) -> None:

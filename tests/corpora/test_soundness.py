@@ -77,7 +77,42 @@ def test_runs_at_full_scale_are_counted_as_counted_one_by_one(signs: np.ndarray)
                 continue
             expected += run if before and run >= 3 else 0
             run = 1
-    assert soundness._at_full_scale(signs.astype(np.float32)) == expected
+    for is_float in (False, True):
+        clipping = soundness._Clipping(signs.shape[1], is_float)
+        clipping.add(signs.astype(np.float32))
+        assert clipping.samples() == expected
+
+
+@pytest.mark.parametrize("seconds", [1.0, 40.0])
+def test_float_sound_over_full_scale_is_not_clipped_but_where_it_lies_flat(seconds: float, tmp_path: Path) -> None:
+    over = 1.9 * np.sin(2 * np.pi * 200 * np.arange(round(16000 * seconds)) / 16000)
+    soundfile.write(tmp_path / "over.wav", over, 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "flat.wav", np.clip(over, -1.2, 1.2), 16000, subtype="FLOAT")
+    assert soundness.examine(str(tmp_path / "over.wav"))["clipped_share"] == 0
+    assert soundness.examine(str(tmp_path / "flat.wav"))["clipped_share"] > 0.5
+
+
+def test_clipping_below_full_scale_is_seen_in_loud_sound(speech: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    cut = np.clip(3 * speech(gain=1.0), -1, 1)
+    shares = {}
+    for name, samples, subtype in (
+        ("mulaw", cut, "ULAW"),
+        ("scaled", 0.8 * cut, "PCM_16"),
+        ("quiet", 0.5 * cut, "PCM_16"),
+        ("whole", speech(gain=1.0), "ULAW"),
+    ):
+        soundfile.write(tmp_path / "x.wav", samples, 16000, subtype=subtype)
+        shares[name] = soundness.examine(str(tmp_path / "x.wav"))["clipped_share"]
+    assert min(shares["mulaw"], shares["scaled"]) > 0.01
+    assert shares["quiet"] == 0
+    assert shares["whole"] < 0.001
+
+
+def test_a_limit_reached_in_a_later_block_is_the_limit() -> None:
+    clipping = soundness._Clipping(1, True)
+    for block in ([0.8] * 5, [0.9] * 4, [0.8] * 5, [0.9] * 3):
+        clipping.add(np.array(block, np.float32)[:, None])
+    assert clipping.samples() == 7
 
 
 @pytest.mark.parametrize("seconds", [0.01, 0.05, 1.0])

@@ -31,6 +31,14 @@ def syllables(f0: float = 160.0, count: int = 6, seed: int = 0) -> np.ndarray:
     return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
 
 
+def whispered(count: int = 6, seed: int = 0) -> np.ndarray:
+    """The same syllables without voice: noise with their level, float32 at 16 kHz."""
+    spoken = syllables(count=count, seed=seed)
+    level = np.sqrt(np.convolve(spoken.astype(np.float64) ** 2, np.hanning(480) / 240, "same"))
+    noise = np.random.default_rng(seed).normal(size=len(spoken))
+    return (level * noise * 0.3).astype(np.float32)
+
+
 @pytest.fixture
 def voice() -> np.ndarray:
     return syllables()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from emotionthinker.perception.augment_corpus import AugmentRecipe, run
 from emotionthinker.prosody import batch
 from kill import kill_when
 
-from .conftest import RATE, syllables
+from .conftest import RATE, syllables, whispered
 
 
 @pytest.fixture
@@ -76,6 +77,28 @@ def test_the_manifest_is_a_source_with_the_parents_labels(clips: Path, tmp_path:
     assert (first.id, first.emotion, first.speaker) == ("soft/energy-6", "Sad", "s")
     assert first.extra["parent"] == "soft"
     assert Path(second.audio).is_file()
+
+
+def test_memory_does_not_hold_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = {"accepted": False, "reasons": ["pitch off by " + 2000 * "9"], "measured": {}, "unchecked": []}
+    monkeypatch.setattr(augment_corpus, "vary", lambda task: {"key": task.key, "guard_db": 0.0, **result})
+    peaks = []
+    for count in (50, 350):
+        source = tmp_path / f"{count}.jsonl"
+        source.write_text("".join(f'{{"id": "clip{n}", "path": "x.wav"}}\n' for n in range(count)))
+        tracemalloc.start()
+        run(recipe(source, energy=[-6]), tmp_path / f"out{count}", progress=False)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(lines(tmp_path / f"out{count}" / "rejected.jsonl")) == count
+    assert (peaks[1] - peaks[0]) / 300 < 1000  # bytes a row; a row has over 2,000
+
+
+def test_the_row_of_a_whisper_says_what_was_not_checked(clips: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "soft.wav", whispered(count=3), RATE)
+    run(recipe(clips, energy=[-6]), tmp_path / "out", progress=False)
+    rows = lines(tmp_path / "out" / "manifest.jsonl")
+    assert [(row["parent"], row["unchecked"]) for row in rows] == [("soft", ["pitch", "formants"]), ("loud", [])]
 
 
 def test_headroom_lets_loud_clips_pass_and_keeps_the_softer_original(clips: Path, tmp_path: Path) -> None:

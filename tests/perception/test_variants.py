@@ -11,7 +11,7 @@ from emotionthinker.errors import EmotionThinkerError
 from emotionthinker.perception import variants
 from emotionthinker.perception.variants import Change, Tolerance
 
-from .conftest import RATE
+from .conftest import RATE, whispered
 
 
 @pytest.mark.parametrize("semitones", [-4.0, 0.0, 4.0])
@@ -86,6 +86,23 @@ def test_measure_sees_a_change_in_another_attribute(voice: np.ndarray) -> None:
 def test_noise_has_no_pitch_to_verify(voice: np.ndarray) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
     assert np.isnan(variants.measure(noise, noise, RATE).pitch_st)
+
+
+@pytest.mark.parametrize(("attribute", "asked"), [("energy", Change(energy_db=-6)), ("speed", Change(speed=1.25))])
+def test_a_whisper_is_not_held_to_its_pitch_unless_that_was_asked(attribute: str, asked: Change) -> None:
+    found = variants.make(whispered(), RATE, attribute, asked)
+    assert (found.failures, found.unchecked) == ([], ("pitch", "formants"))
+    moved = variants.make(whispered(), RATE, "pitch", Change(pitch_st=3))
+    assert moved.unchecked == ()
+    assert "pitch could not be measured" in moved.failures
+
+
+def test_a_voice_that_was_lost_is_no_whisper(voice: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert variants.make(voice, RATE, "energy", Change(energy_db=-6)).unchecked == ()
+    monkeypatch.setattr(variants, "apply", lambda *_: whispered())
+    lost = variants.make(voice, RATE, "energy", Change(energy_db=-6))
+    assert lost.unchecked == ()
+    assert "pitch could not be measured" in lost.failures
 
 
 def test_trim_keeps_the_speech_with_a_margin(voice: np.ndarray) -> None:

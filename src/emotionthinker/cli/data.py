@@ -153,7 +153,8 @@ def augment(
 
     One variant for each value. It is accepted when the measured change is within 0.5 semitone, 3 % or 1 dB of what
     was asked, nothing else moved and the formants stayed (0.5 semitone). Nothing clips: what would exceed full scale
-    is made softer, and rejected when that costs more than 1 dB. Needs the extra `augment`.
+    is made softer, and rejected when that costs more than 1 dB. Of a whisper pitch and formants are not checked
+    (`unchecked`). Needs the extra `augment`.
 
     Writes audio/, manifest.jsonl (a source for `annotate`), rejected.jsonl and failures.jsonl; goes on after a stop.
     Exit status 1 when a file failed; a rejected variant is no failure.

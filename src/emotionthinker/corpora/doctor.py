@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from emotionthinker import audio, embedded, runs, workers
+from emotionthinker import __version__, audio, embedded, runs, workers
 from emotionthinker.corpora import base, manifest, registry, soundness
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.corpora.verdicts import UNUSABLE, VERDICTS, Copies, Limits, Verdict, verdicts
@@ -31,13 +31,13 @@ class DoctorRecipe(Limits):
 
 
 class Task(NamedTuple):
-    """A file to examine; `key` changes with the file."""
+    """A file to examine; `key` changes with the file and with what is measured."""
 
     key: str
 
     @property
     def audio(self) -> str:
-        return self.key.rsplit("|", 2)[0]
+        return self.key.rsplit("|", 4)[0]
 
 
 @runs.frees_folder
@@ -46,18 +46,16 @@ def run(recipe: DoctorRecipe, out: Path, *, clean: Path | None = None, progress:
     `summary.json`, and `convert.sh` where files have to be converted; `clean` gets a manifest without the unusable.
     Returns the summary.
 
-    Started again after a stop it decodes what is new or changed only; other limits cost no decoding. Raises
-    `RecordError` or `RecipeError` for a source that cannot be read or is empty.
+    Started again after a stop it decodes what is new, changed or failed before only; other limits cost no decoding.
+    Memory grows by some 600 bytes a clip. Raises `RecordError` or `RecipeError` for a source that cannot be read or is
+    empty.
     """
     if clean and clean.suffix != ".jsonl":
         raise RecipeError(f"--write-clean {clean}: expected a file that ends in .jsonl; `annotate` reads it")
     job = runs.Run(out, "doctor", recipe.model_dump(mode="json"), [recipe.source])
     job.begin()
-    with runs.JsonlStore(out / "examined.jsonl", key="key") as store:
-        before = len(store)
-        lost = _examine(recipe, store, progress)
-        decoded = len(store) - before
-    summary = {**_judge(recipe, out, clean, lost), "decoded": decoded}
+    failed, decoded = _examine(recipe, out / "examined.jsonl", progress)
+    summary = {**_judge(recipe, out, clean, failed), "decoded": decoded}
     runs.write_json(out / "summary.json", summary)
     job.finish(counts={name: summary[name] for name in ("clips", "with_problems", "unusable")}, metrics=summary)
     return summary
@@ -81,30 +79,36 @@ def clips(recipe: DoctorRecipe) -> Iterator[Utterance | BadRow]:
         yield from manifest.utterances([recipe.source])
 
 
-def _examine(recipe: DoctorRecipe, store: runs.JsonlStore, progress: bool) -> dict[str, dict[str, Any]]:
-    """Decode every file that is not in the store yet; returns the rows of those whose process died."""
+def _examine(recipe: DoctorRecipe, path: Path, progress: bool) -> tuple[dict[str, dict[str, Any]], int]:
+    """Decode every file whose row is not in `path` yet; returns the rows of those that failed, by key, and how many
+    were decoded.
+
+    What failed is not stored: a file that could not be read, or whose process died, may be sound the next time.
+    """
     total = sum(1 for _ in clips(recipe))
     if not total:
         raise RecipeError(f"{recipe.source}: no clips; expected sound files or a manifest with rows")
+    failed: dict[str, dict[str, Any]] = {}
+    with runs.JsonlStore(path, key="key") as store:
+        before = len(store)
 
-    def todo() -> Iterator[Task]:
-        queued: set[str] = set()
-        for item in clips(recipe):
-            key = None if isinstance(item, BadRow) else _key(item.audio)
-            if key and key not in store and key not in queued:
-                queued.add(key)
-                yield Task(key)
+        def todo() -> Iterator[Task]:
+            for item in clips(recipe):
+                key = None if isinstance(item, BadRow) else _key(item.audio)
+                if key and key not in store and key not in failed:
+                    yield Task(key)
 
-    lost: dict[str, dict[str, Any]] = {}
-    with workers.progress_bar(total, 0, show=progress, what="doctor") as advance:
-        for task, row in workers.run(examine, todo(), recipe.workers or os.cpu_count() or 1):
-            if row is None:
-                message = f"{task.audio}: the process that decoded it died"
-                lost[task.key] = {"reason": "WorkerDied", "message": message}
-            else:
-                store.append({"key": task.key, **row})
-            advance()
-    return lost
+        with workers.progress_bar(total, 0, show=progress, what="doctor") as advance:
+            for task, row in workers.run(examine, todo(), recipe.workers or os.cpu_count() or 1):
+                if row is None:
+                    message = f"{task.audio}: the process that decoded it died"
+                    failed[task.key] = {"reason": "WorkerDied", "message": message}
+                elif "reason" in row:
+                    failed[task.key] = row
+                elif task.key not in store:  # two rows for one file may be worked on at once
+                    store.append({"key": task.key, **row})
+                advance()
+        return failed, len(store) - before
 
 
 def examine(task: Task) -> dict[str, Any]:
@@ -113,15 +117,15 @@ def examine(task: Task) -> dict[str, Any]:
 
 
 def _key(sound: str | None) -> str | None:
-    """Path, size and time of the file; None when it is not there."""
+    """Path, size and time of the file, and what measures it; None when it is not there."""
     try:
         status = os.stat(audio.fragment(embedded.file_of(sound or "")).path)
     except OSError:
         return None
-    return f"{sound}|{status.st_size}|{status.st_mtime_ns}"
+    return f"{sound}|{status.st_size}|{status.st_mtime_ns}|{__version__}|{soundness.MEASURES}"
 
 
-def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, lost: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, failed: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Second pass: verdicts in the order of the source, written as they come."""
     places = _places(out / "examined.jsonl")
     counts: Counter[str] = Counter()
@@ -137,12 +141,12 @@ def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, lost: dict[str, 
         open(fixes_part, "w", encoding="utf-8") as fixes,
     ):
         for item in clips(recipe):
-            row = _row(item, places, examined, lost)
+            row = _row(item, places, examined, failed)
             found = list(verdicts(item, row, recipe, copies, texts))
             names = {verdict.verdict for verdict in found}
             usable = not names & set(UNUSABLE)
             counts.update(["clips", *names, *(["with_problems"] if found else []), *([] if usable else ["unusable"])])
-            _report(report, fixes, item, row, found, usable)
+            _report(report, fixes, _own_path(recipe, item), item, row, found, usable)
             commands += [verdict.command for verdict in found if verdict.command]
             if not usable and isinstance(item, Utterance):
                 left_out.add(item.id)
@@ -160,11 +164,20 @@ def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, lost: dict[str, 
     }
 
 
-def _report(report: Any, fixes: Any, item: Any, row: dict[str, Any], found: list[Verdict], usable: bool) -> None:
-    path = item.audio if isinstance(item, Utterance) else None
+def _own_path(recipe: DoctorRecipe, item: Utterance | BadRow) -> str:
+    """Where the clip lies: in a folder its own place, not that of the file which a link there leads to."""
+    if isinstance(item, BadRow) or not item.audio:
+        return item.id
+    is_folder = recipe.corpus is None and recipe.source.is_dir()
+    return os.path.join(os.path.abspath(recipe.source), item.id) if is_folder else item.audio
+
+
+def _report(
+    report: Any, fixes: Any, path: str, item: Any, row: dict[str, Any], found: list[Verdict], usable: bool
+) -> None:
     entry = {
         "id": item.id,
-        "audio": path,
+        "audio": item.audio if isinstance(item, Utterance) else None,
         "usable": usable,
         "verdicts": [{"verdict": v.verdict, "message": v.message} for v in found],
         **{name: value for name, value in row.items() if name not in ("key", "message")},
@@ -172,7 +185,7 @@ def _report(report: Any, fixes: Any, item: Any, row: dict[str, Any], found: list
     report.write(json.dumps(entry, ensure_ascii=False) + "\n")
     if found:
         what = "; ".join(f"{v.verdict}: {v.fix}" for v in found)
-        fixes.write(f"{'keep' if usable else 'leave out'}\t{path or item.id}\t{what}\n")
+        fixes.write(f"{'keep' if usable else 'leave out'}\t{path}\t{what}\n")
 
 
 def _places(path: Path) -> dict[str, int]:
@@ -184,9 +197,9 @@ def _places(path: Path) -> dict[str, int]:
     return places
 
 
-def _row(item: Utterance | BadRow, places: dict[str, int], examined: Any, lost: dict[str, Any]) -> dict[str, Any]:
+def _row(item: Utterance | BadRow, places: dict[str, int], examined: Any, failed: dict[str, Any]) -> dict[str, Any]:
     key = None if isinstance(item, BadRow) else _key(item.audio)
     if key is None or key not in places:
-        return dict(lost.get(key or "", {}))
+        return dict(failed.get(key or "", {}))
     examined.seek(places[key])
     return dict(json.loads(examined.readline()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ UNUSABLE = (
     "silent",
     "too_long",
     "too_short",
+    "truncated",
     "unsupported",
 )
 """Verdicts that keep a clip out of the clean manifest; the others are told, and do not."""
@@ -47,7 +49,7 @@ class Limits(Recipe):
     silent_dbfs: float = -60.0
     """A clip whose loudest 50 ms lie below is silent."""
     clipped_share: float = Field(default=0.001, gt=0, le=1)
-    """Share of samples in runs at full scale, from which a clip counts as clipped."""
+    """Share of samples in runs at full scale or the highest value, from which a clip counts as clipped."""
 
 
 class Verdict(NamedTuple):
@@ -59,28 +61,41 @@ class Verdict(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What a copy must not differ in."""
+    """The first clip of a content: what it is, and what a copy must not differ in."""
 
     id: str
+    audio: str | None
+    file: bytes | None
+    """Digest of the whole file."""
     label: str | None
     speaker: str | None
     split: str | None
 
+    def differences(self, other: Known) -> str:
+        pairs = zip(Known._fields[3:], self[3:], other[3:], strict=True)
+        return "".join(f", there {name} {one}, here {two}" for name, one, two in pairs if one != two)
+
 
 class Copies:
-    """The first clip of every content."""
+    """The first clip of every sound, and of every file whose sound had come in another one before."""
 
     def __init__(self) -> None:
-        self._first: dict[str, Known] = {}
+        self._sounds: dict[bytes, Known] = {}
+        self._files: dict[bytes, Known] = {}
 
-    def of(self, content: str, item: Utterance) -> Known | None:
-        """The clip that had this content first, None when this one is it."""
-        first = self._first.setdefault(content, _known(item))
-        return None if first.id == item.id else first
+    def first(self, clip: Known, sound: bytes) -> Known | None:
+        """The clip that had this file first, else the one that had its sound; None when this one is it."""
+        first = self._sounds.setdefault(sound, clip)
+        if clip.file and first.file != clip.file:
+            same = self._files.setdefault(clip.file, clip)
+            first = first if same.id == clip.id else same
+        return None if first.id == clip.id else first
 
 
-def _known(item: Utterance) -> Known:
-    return Known(item.id, item.emotion or item.original_label, item.speaker, item.split)
+def _known(item: Utterance, row: dict[str, Any]) -> Known:
+    words = (item.emotion or item.original_label, item.speaker, item.split)
+    shared = (word and sys.intern(word) for word in words)  # a corpus has few of them, and a string of its own for each
+    return Known(item.id, item.audio, bytes.fromhex(row["sha256"] or "") or None, *shared)
 
 
 def verdicts(
@@ -110,6 +125,11 @@ def verdicts(
 def _broken(path: str, row: dict[str, Any]) -> Verdict:
     if row["reason"] == "empty":
         return Verdict("empty", row["message"], "fetch the file again, or delete the row")
+    why = " ".join(row["message"].removeprefix(f"{path}: ").split())
+    if row["reason"] == "truncated":
+        return Verdict("truncated", row["message"], why)
+    if row["reason"] == "unreadable":
+        return Verdict("broken", row["message"], f"{why}: give access to it, then start the doctor again")
     if row["reason"] in ("empty", "wrong_shape", "wrong_part") and "#" in path:
         return Verdict("broken", row["message"], "mend the row: it names a part or channel that is not there")
     if row["reason"] in _MENDED_BY:
@@ -120,7 +140,7 @@ def _broken(path: str, row: dict[str, Any]) -> Verdict:
         target = shlex.quote(str(Path(path).with_suffix(".wav")))
         convert = f"ffmpeg -nostdin -n -i {shlex.quote(path)} -vn -ar 16000 -ac 1 {target}"
         return Verdict("unsupported", row["message"], f"convert it: {convert}", convert)
-    return Verdict("broken", f"{row['reason']}: {row['message']}", f"fetch the file again ({row['reason']})")
+    return Verdict("broken", f"{row['reason']}: {row['message']}", f"fetch the file again ({why})")
 
 
 def _flaws(row: dict[str, Any], limits: Limits) -> Iterator[Verdict]:
@@ -133,19 +153,22 @@ def _flaws(row: dict[str, Any], limits: Limits) -> Iterator[Verdict]:
         level = "digital silence" if loudest is None else f"loudest 50 ms at {loudest:g} dBFS"
         yield Verdict("silent", level, f"{level}: fetch the file again, or leave it out")
     if clipped >= limits.clipped_share:
-        share = f"{clipped:.2%} of the samples lie flat at full scale"
+        share = f"{clipped:.2%} of the samples lie flat at full scale or the highest value"
         yield Verdict("clipped", share, f"{share}: energy is not to be trusted; look for an unclipped copy")
 
 
 def _copied(item: Utterance, row: dict[str, Any], copies: Copies) -> Iterator[Verdict]:
-    same_file = copies.of(row["sha256"], item) if row["sha256"] else None
-    same_sound = copies.of(row["pcm"], item)
-    first = same_file or same_sound
+    clip = _known(item, row)
+    first = copies.first(clip, bytes.fromhex(row["pcm"]))
     if first is None:
         return
-    pairs = zip(Known._fields[1:], first[1:], _known(item)[1:], strict=True)
-    other = "".join(f", there {name} {one}, here {two}" for name, one, two in pairs if one != two)
+    same_file = clip.file is not None and clip.file == first.file
     verdict, what = ("duplicate_file", "the same file") if same_file else ("duplicate_audio", "the same sound")
+    other = first.differences(clip)
+    if first.audio == item.audio:
+        what = f"a link to, or another row of, the one file of {first.id}{other}"
+        yield Verdict(verdict, what, f"{what}: leave out this link or row, and keep the file")
+        return
     yield Verdict(verdict, f"{what} as {first.id}{other}", f"{what} as {first.id}{other}: keep one")
 
 

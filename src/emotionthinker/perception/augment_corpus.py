@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,12 +78,13 @@ class Task(NamedTuple):
 @runs.frees_folder
 def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
     """Make and verify variants of `recipe.source` in `out`; returns counts clips, variants, accepted, rejected, failed,
-    made, resumed, headroom_wanted_db, `by_kind` (see `summarise`) and seconds.
+    made, resumed, headroom_wanted_db, `by_kind` (see `Tally`) and seconds.
 
-    Writes `audio/*.flac` (16 kHz, 16 bit), `manifest.jsonl` (accepted variants: parent, kind, asked, measured and the
-    parent's labels; itself a source for `annotate`), `rejected.jsonl` (with reason), `failures.jsonl` (clips that could
-    not be used), `summary.json` and `manifest.json`. Started again after a kill it goes on; failed clips are tried
-    again. Raises `RecipeError` when nothing is asked or the source is empty, `RecordError` for an unusable source.
+    Writes `audio/*.flac` (16 kHz, 16 bit), `manifest.jsonl` (accepted variants: parent, kind, asked, measured, what
+    could not be checked and the parent's labels; itself a source for `annotate`), `rejected.jsonl` (with reason),
+    `failures.jsonl` (clips that could not be used), `summary.json` and `manifest.json`. Started again after a kill it
+    goes on; failed clips are tried again. Memory grows by some 300 bytes a variant. Raises `RecipeError` when nothing
+    is asked or the source is empty, `RecordError` for an unusable source.
     """
     started = time.monotonic()
     if not (recipe.pitch or recipe.speed or recipe.energy):
@@ -93,15 +95,10 @@ def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str,
     folder = Path(out).resolve() / "audio"
     for part in folder.glob("*.part"):
         part.unlink()
-    wanted = {item.key: (folder / item.file) for item in tasks(recipe, folder) if isinstance(item, Task)}
-    if not wanted and not any(True for _ in tasks(recipe, folder)):
+    if not any(True for _ in tasks(recipe, folder)):
         raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to augment; the source has no rows")
-    with runs.JsonlStore(Path(out) / "results.jsonl", key="key") as store:
-        kept = {row["key"] for row in store.rows() if not row["accepted"] or wanted.get(row["key"], out).is_file()}
-        todo = wanted.keys() - kept
-        failures = _make(recipe, folder, store, todo, len(wanted), progress)
+    failures, resumed = _make(recipe, Path(out), folder, progress)
     counts = _gather(recipe, Path(out), folder, failures)
-    resumed = len(wanted) - len(todo)
     counts |= {"made": counts["variants"] - resumed, "resumed": resumed}
     seconds = round(time.monotonic() - started, 1)
     runs.write_json(Path(out) / "summary.json", {**counts, "seconds": seconds})
@@ -118,7 +115,7 @@ def tasks(recipe: AugmentRecipe, folder: Path) -> Iterator[Task | manifest.BadRo
     ]
     if recipe.headroom_db:
         changes.insert(0, (REFERENCE, 0.0))
-    made_by = f"{__version__}|{batch.MEASURES}"
+    made_by = f"{__version__}|{batch.MEASURES}|{variants.CHECKS}"
     for item in manifest.utterances(recipe.source, recipe.language):
         if isinstance(item, manifest.BadRow):
             yield item
@@ -152,97 +149,144 @@ def vary(task: Task) -> dict[str, Any]:
         "accepted": found.accepted,
         "reasons": found.failures,
         "measured": {k: round(v, 4) if np.isfinite(v) else None for k, v in vars(found.measured).items()},
+        "unchecked": found.unchecked,
         "guard_db": round(found.guard_db, 3),
         "seconds": round(len(found.samples) / audio.SAMPLE_RATE, 3),
     }
 
 
-def _make(
-    recipe: AugmentRecipe, folder: Path, store: runs.JsonlStore, todo: set[str], total: int, progress: bool
-) -> dict[str, dict[str, Any]]:
-    """Work off the variants in `todo`; returns the clips that could not be used, by id."""
+def _make(recipe: AugmentRecipe, out: Path, folder: Path, progress: bool) -> tuple[dict[str, dict[str, Any]], int]:
+    """Work off what is not made yet; returns the clips that could not be used, by id, and how many variants were."""
     failures: dict[str, dict[str, Any]] = {}
+    with runs.JsonlStore(out / "results.jsonl", key="key") as store:
+        total, todo = _missing(recipe, folder, store)
 
-    def waiting() -> Iterator[Task]:
-        for item in tasks(recipe, folder):
-            if isinstance(item, manifest.BadRow):
-                failures[item.id] = failure(item.id, None, kind_of(item.error), str(item.error))
-            elif item.key in todo:
-                yield item
+        def waiting() -> Iterator[Task]:
+            for item in tasks(recipe, folder):
+                if isinstance(item, manifest.BadRow):
+                    failures[item.id] = failure(item.id, None, kind_of(item.error), str(item.error))
+                elif item.key in todo:
+                    yield item
 
-    with workers.progress_bar(total, total - len(todo), show=progress, what="augment") as advance:
-        for task, row in workers.run(vary, waiting(), recipe.workers or os.cpu_count() or 1):
-            if row is None:
-                parent = task.utterance
-                row = failure(parent.id, parent.audio, "crashed", "its process died twice; the file may be damaged")
-            if "message" in row:
-                failures.setdefault(task.utterance.id, row)
-            else:
-                store.append(row)
-            advance()
-    return failures
+        with workers.progress_bar(total, total - len(todo), show=progress, what="augment") as advance:
+            for task, row in workers.run(vary, waiting(), recipe.workers or os.cpu_count() or 1):
+                if row is None:
+                    parent = task.utterance
+                    row = failure(parent.id, parent.audio, "crashed", "its process died twice; the file may be damaged")
+                if "message" in row:
+                    failures.setdefault(task.utterance.id, row)
+                else:
+                    store.append(row)
+                advance()
+    return failures, total - len(todo)
+
+
+def _missing(recipe: AugmentRecipe, folder: Path, store: runs.JsonlStore) -> tuple[int, set[str]]:
+    """How many variants there are to be, and the keys of those that have no result, or lost their file."""
+    rejected = {row["key"] for row in store.rows() if not row["accepted"]}
+    total, missing = 0, set()
+    for item in tasks(recipe, folder):
+        if isinstance(item, Task):
+            total += 1
+            if item.key not in rejected and not (item.key in store and (folder / item.file).is_file()):
+                missing.add(item.key)
+    return total, missing
 
 
 def _gather(recipe: AugmentRecipe, out: Path, folder: Path, failures: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Write manifest, rejected and failures in the order of the source; returns the counts."""
-    with open(out / "results.jsonl", encoding="utf-8") as lines:
-        results = {row["key"]: row for row in map(json.loads, lines)}
-    accepted, rejected = [], []
-    for task in tasks(recipe, folder):
-        result = results.get(task.key) if isinstance(task, Task) else None
-        if isinstance(task, manifest.BadRow) or result is None:
-            continue
-        about = {
-            "id": task.id,
-            "parent": task.utterance.id,
-            "kind": task.kind,
-            "asked": task.asked,
-            "measured": result["measured"],
-            "guard_db": result["guard_db"],
-        }
-        if result["accepted"]:
-            labels = task.utterance.model_dump(mode="json", include=set(_CARRIED), exclude_none=True)
-            accepted.append({"path": f"audio/{task.file}", **about, "seconds": result["seconds"], **labels})
-        else:
-            rejected.append({**about, "reason": "; ".join(result["reasons"])})
-    for name, rows in (("manifest", accepted), ("rejected", rejected), ("failures", list(failures.values()))):
-        runs.write_lines(out / f"{name}.jsonl", rows)
+    """Write manifest, rejected and failures in the order of the source, as they come; returns the counts."""
+    places = _places(out / "results.jsonl")
+    tally, clips = Tally(), set(failures)
+    with (
+        open(out / "results.jsonl", "rb") as results,
+        runs.replacing(out / "manifest.jsonl") as accepted_part,
+        runs.replacing(out / "rejected.jsonl") as rejected_part,
+        open(accepted_part, "w", encoding="utf-8") as accepted,
+        open(rejected_part, "w", encoding="utf-8") as rejected,
+    ):
+        for task in tasks(recipe, folder):
+            if isinstance(task, manifest.BadRow) or task.key not in places:
+                continue
+            results.seek(places[task.key])
+            result = json.loads(results.readline())
+            row = _row(task, result)
+            tally.add(row, result["accepted"])
+            clips.add(task.utterance.id)
+            (accepted if result["accepted"] else rejected).write(json.dumps(row, ensure_ascii=False) + "\n")
+    runs.write_lines(out / "failures.jsonl", failures.values())
     return {
-        "clips": len({row["parent"] for row in accepted + rejected} | failures.keys()),
-        "variants": len(accepted) + len(rejected),
-        "accepted": len(accepted),
-        "rejected": len(rejected),
+        "clips": len(clips),
+        "variants": tally.counts["accepted"] + tally.counts["rejected"],
+        "accepted": tally.counts["accepted"],
+        "rejected": tally.counts["rejected"],
         "failed": len(failures),
-        "headroom_wanted_db": _headroom(recipe, rejected),
-        "by_kind": summarise(accepted, rejected),
+        "headroom_wanted_db": tally.headroom_db(recipe.headroom_db),
+        "by_kind": tally.by_kind(),
     }
 
 
-def summarise(accepted: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """For each change asked: how many accepted and rejected, the median absolute error of those accepted (st, share or
-    dB), and which attributes the rejected missed."""
-    table: dict[str, dict[str, Any]] = {}
-    errors = defaultdict[str, list[float]](list)
-    for rows, what in ((accepted, "accepted"), (rejected, "rejected")):
-        for row in rows:
-            name = row["id"].rpartition("/")[2]
-            entry = table.setdefault(name, {"accepted": 0, "rejected": 0, "missed": Counter()})
-            entry[what] += 1
-            if what == "rejected":
-                entry["missed"].update({part.split()[0] for part in row["reason"].split("; ")} & set(ATTRIBUTES))
-            for field, value in row["asked"].items() if what == "accepted" else ():
-                got = row["measured"][field]
-                errors[name].append(abs(got / value - 1 if field == "speed" else got - value))
-    for name, entry in table.items():
-        if errors[name]:
-            entry["median_error"] = round(float(np.median(errors[name])), 4)
-    return table
+def _places(path: Path) -> dict[str, int]:
+    """Where the last result of each key lies: the results themselves stay on the disk."""
+    places, offset = {}, 0
+    for line, row in runs.stored_lines(path):
+        if row is not None:
+            places[row["key"]] = offset
+        offset += len(line)
+    return places
 
 
-def _headroom(recipe: AugmentRecipe, rejected: list[dict[str, Any]]) -> float:
-    """The headroom with which no variant would have been rejected for its peak; 0 when none was."""
-    missing = [-row["guard_db"] for row in rejected if "peak guard" in row["reason"]]
-    return math.ceil(10 * (recipe.headroom_db + max(missing))) / 10 if missing else 0.0
+def _row(task: Task, result: dict[str, Any]) -> dict[str, Any]:
+    """What the manifest says of an accepted variant, or `rejected.jsonl` of another."""
+    about = {
+        "id": task.id,
+        "parent": task.utterance.id,
+        "kind": task.kind,
+        "asked": task.asked,
+        "measured": result["measured"],
+        "unchecked": result["unchecked"],
+        "guard_db": result["guard_db"],
+    }
+    if not result["accepted"]:
+        return {**about, "reason": "; ".join(result["reasons"])}
+    labels = task.utterance.model_dump(mode="json", include=set(_CARRIED), exclude_none=True)
+    return {"path": f"audio/{task.file}", **about, "seconds": result["seconds"], **labels}
+
+
+class Tally:
+    """What became of the variants, row by row."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._kinds: dict[str, dict[str, Any]] = {}
+        self._errors: dict[str, array[float]] = defaultdict(lambda: array("d"))
+        self._guard_db = 0.0
+
+    def add(self, row: dict[str, Any], accepted: bool) -> None:
+        name, what = row["id"].rpartition("/")[2], "accepted" if accepted else "rejected"
+        self.counts[what] += 1
+        entry = self._kinds.setdefault(name, {"accepted": 0, "rejected": 0, "missed": Counter()})
+        entry[what] += 1
+        if not accepted:
+            entry["missed"].update({part.split()[0] for part in row["reason"].split("; ")} & set(ATTRIBUTES))
+            if "peak guard" in row["reason"]:
+                self._guard_db = min(self._guard_db, row["guard_db"])
+            return
+        for field, value in row["asked"].items():
+            got = row["measured"][field]
+            self._errors[name].append(abs(got / value - 1 if field == "speed" else got - value))
+
+    def by_kind(self) -> dict[str, dict[str, Any]]:
+        """For each change asked: how many accepted and rejected, the median absolute error of those accepted (st,
+        share or dB), and which attributes the rejected missed."""
+        medians = {name: round(float(np.median(errors)), 4) for name, errors in self._errors.items()}
+        return {
+            name: {**entry, **({"median_error": medians[name]} if name in medians else {})}
+            for name, entry in self._kinds.items()
+        }
+
+    def headroom_db(self, given_db: float) -> float:
+        """The headroom with which no variant would have been rejected for its peak; 0 when none was."""
+        return math.ceil(10 * (given_db - self._guard_db)) / 10 if self._guard_db else 0.0
 
 
 def _label(kind: str, value: float) -> str:

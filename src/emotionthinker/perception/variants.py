@@ -26,6 +26,8 @@ from emotionthinker.prosody import activity, energy, pitch
 Samples = NDArray[np.float32]
 Levels = NDArray[np.float64]
 
+CHECKS = 2
+"""Raised with every change to what a variant must fulfil: `augment` takes no result of an older one."""
 WORLD_FRAME_S = 0.005
 PEAK = 0.97
 """Highest sample of what is written (full scale is 1)."""
@@ -62,8 +64,9 @@ class Tolerance:
     energy_db: float = 1.0
     formants_st: float = 0.5
 
-    def failures(self, asked: Change, got: Change) -> list[str]:
-        """One sentence for each attribute that missed; a change that could not be measured missed."""
+    def failures(self, asked: Change, got: Change, unchecked: Collection[str] = ()) -> list[str]:
+        """One sentence for each attribute that missed; a change that could not be measured missed, but for those of
+        `unchecked`."""
         found = []
         errors = (
             ("st", got.pitch_st - asked.pitch_st, self.pitch_st),
@@ -72,6 +75,8 @@ class Tolerance:
             ("st", got.formants_st - asked.formants_st, self.formants_st),
         )
         for name, (unit, error, limit) in zip(ATTRIBUTES, errors, strict=True):
+            if name in unchecked:
+                continue
             if np.isnan(error):
                 found.append(f"{name} could not be measured")
             elif abs(error) > limit:
@@ -90,6 +95,8 @@ class Variant:
     guard_db: float
     """What the peak guard took, <= 0."""
     failures: list[str]
+    unchecked: tuple[str, ...] = ()
+    """Attributes that nobody could hear move: pitch and formants of a whisper."""
 
     @property
     def accepted(self) -> bool:
@@ -187,8 +194,9 @@ def make(
     """The variant of mono samples [n] at their native rate, resampled, kept from clipping and measured again.
 
     Peak guard: what would exceed `PEAK` is made softer as a whole, never clipped. That costs level, so a change that
-    does not fit under full scale fails on energy; a softer original leaves room. Raises `ValueError` for an unknown
-    attribute.
+    does not fit under full scale fails on energy; a softer original leaves room. Where the original has fewer than ten
+    voiced frames, speed and energy are accepted without a look at pitch and formants (`unchecked`). Raises `ValueError`
+    for an unknown attribute.
     """
     original = audio.check(samples, sample_rate)
     changed = audio.check(apply(samples, sample_rate, attribute, asked), sample_rate)
@@ -198,10 +206,19 @@ def make(
     if not np.isfinite(active_level(original, audio.SAMPLE_RATE)):
         return Variant(changed, attribute, asked, NOTHING, guard_db, [NO_SPEECH])
     measured = measure(original, changed, audio.SAMPLE_RATE)
-    failures = (tolerance or Tolerance()).failures(asked, measured)
+    unchecked = _unchecked(original, attribute, measured)
+    failures = (tolerance or Tolerance()).failures(asked, measured, unchecked)
     if guard_db < 0 and any(failure.startswith("energy") for failure in failures):
         failures.append(f"the peak guard took {-guard_db:.2f} dB; so much more headroom would let it pass")
-    return Variant(changed, attribute, asked, measured, guard_db, failures)
+    return Variant(changed, attribute, asked, measured, guard_db, failures, unchecked)
+
+
+def _unchecked(original: Samples, attribute: str, measured: Change) -> tuple[str, ...]:
+    """What an original without voice at 16 kHz (a whisper) gives no measure of; a pitch that was asked for must be."""
+    if attribute == "pitch" or not np.isnan(measured.pitch_st):
+        return ()
+    voiced = np.count_nonzero(pitch.track(original, audio.SAMPLE_RATE).f0_hz > 0)
+    return ("pitch", "formants") if voiced < comparing.MIN_FRAMES else ()
 
 
 def reference(samples: Samples, sample_rate: int) -> Variant:
