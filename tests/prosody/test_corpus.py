@@ -471,6 +471,38 @@ def test_a_source_that_shrank_leaves_no_row_behind(
     assert stored(out) == 17
 
 
+def test_what_was_measured_outlives_a_run_without_the_disk(
+    clips: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    run(recipe(clips), out, progress=False)
+    before = (out / "utterances.jsonl").read_bytes()
+    for folders in (("s0", "s1", "s2"), ("s1",)):
+        for name in folders:
+            (tmp_path / name).rename(tmp_path / f"{name}-off")
+        counts = run(recipe(clips), out, progress=False)
+        assert (counts["annotated"], counts["failed"]) == (6 - 2 * len(folders), 3 + 2 * len(folders))
+        reasons = [json.loads(line)["reason"] for line in (out / "failures.jsonl").read_text().splitlines()]
+        assert reasons.count("missing") == 1 + 2 * len(folders)
+        assert f"sound is not there now: {2 * len(folders)}; they stand in failures.jsonl" in caplog.messages[-1]
+        for name in folders:
+            (tmp_path / f"{name}-off").rename(tmp_path / name)
+        counts = run(recipe(clips), out, progress=False)
+        assert (counts["measured"], counts["resumed"]) == (0, 6)
+        assert (out / "utterances.jsonl").read_bytes() == before
+        assert json.loads((out / "summary.json").read_text())["warnings"] == []
+
+
+def test_an_empty_manifest_deletes_no_measurement(clips: Path, tmp_path: Path) -> None:
+    out, text = tmp_path / "out", clips.read_text()
+    run(recipe(clips), out, progress=False)
+    clips.write_text("")
+    with pytest.raises(RecipeError, match="nothing to annotate"):
+        run(recipe(clips), out, progress=False)
+    clips.write_text(text)
+    assert run(recipe(clips), out, progress=False)["resumed"] == 6
+
+
 def test_a_finished_part_is_not_read_again(forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "ROWS", 16)
     out = tmp_path / "out"
@@ -599,6 +631,14 @@ def test_a_speaker_model_costs_no_measuring_and_hears_a_few_clips(
     assert (out / "voices.jsonl").read_bytes().count(b"\n") == 3
     monkeypatch.setattr(AgeGender, "hear", lambda self, clips: [] if not clips else 1 / 0)
     before = (out / "utterances.jsonl").read_bytes()
+    run(settings, out, progress=False)
+    assert (out / "utterances.jsonl").read_bytes() == before
+    monkeypatch.setattr(batch, "_measure", lambda row, *_: batch.failure(row["id"], None, "missing", ""))
+    for name in ("s0", "s1", "s2"):  # what was heard is not heard again for a run without the disk
+        (tmp_path / name).rename(tmp_path / f"{name}-off")
+    run(settings, out, progress=False)
+    for name in ("s0", "s1", "s2"):
+        (tmp_path / f"{name}-off").rename(tmp_path / name)
     run(settings, out, progress=False)
     assert (out / "utterances.jsonl").read_bytes() == before
 

@@ -42,9 +42,10 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     Writes `utterances.jsonl`, `utterances.parquet` (or `shards/`), `thresholds.json`, `summary.json`, `failures.jsonl`
     and `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
     measured anew, failed rows are tried again, and so are rows without words for want of the embedded recogniser once
-    it can be had. What makes the words doubtful is logged and stands in `warnings` of the summary. Raises `RecordError`
-    or `RecipeError` for a source or a setting that cannot be used, `WeightsError` for a chosen recogniser or stress
-    detector that is not there.
+    it can be had. A row whose sound is not there fails; what was measured of it is kept until the sound is back. What
+    makes the words doubtful is logged and stands in `warnings` of the summary. Raises `RecordError` or `RecipeError`
+    for a source or a setting that cannot be used, `WeightsError` for a chosen recogniser or stress detector that is
+    not there.
     """
     started = time.monotonic()
     recipe.check()
@@ -58,9 +59,11 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         first_pass = _Measuring(recipe, measured, failures)
         first_pass.run(progress)
         if not first_pass.rows:
+            # raised before any stored row is dropped: an empty manifest is more often a mishap than a wish
             raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
     stored = partial(_stored, measured, first_pass.parts)
-    pool = _pool(recipe, out, stored, partial(_stamps, measured, first_pass.parts), progress)
+    stamps = partial(_stamps, measured, first_pass.parts)
+    pool = _pool(recipe, out, stored, stamps, progress, some_wait=first_pass.waiting > 0)
     if calibration is None:
         calibration = _fitted(recipe, lambda: map(pool.apply, stored()))
     calibration.save(out / "thresholds.json")
@@ -73,7 +76,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         "resumed": first_pass.resumed,
     }
     table = tally.table(out / "failures.jsonl", calibration.name)
-    table["warnings"] = [*_no_longer(job), *_warnings(tally, calibration)]
+    table["warnings"] = [*_no_longer(job), *_waiting(first_pass.waiting), *_warnings(tally, calibration)]
     for warning in table["warnings"]:
         _log.warning(warning)
     seconds = round(time.monotonic() - started, 1)
@@ -87,7 +90,7 @@ class _Measuring:
 
     def __init__(self, recipe: AnnotateRecipe, folder: Path, failures: TextIO) -> None:
         self.recipe, self.folder, self.failures = recipe, folder, failures
-        self.rows = self.parts = self.failed = self.resumed = 0
+        self.rows = self.parts = self.failed = self.resumed = self.waiting = 0
         self.part_of: dict[str, parts.Part] = {}
         """Id -> part, of the clips in flight."""
 
@@ -101,7 +104,8 @@ class _Measuring:
             finally:
                 for part in self.part_of.values():
                     part.abandon()
-        parts.drop_after(self.folder, self.parts)
+        if self.rows:
+            parts.drop_after(self.folder, self.parts)
 
     def todo(self) -> Iterator[dict[str, Any]]:
         """Clips to measure, part by part, as they are asked for."""
@@ -113,9 +117,11 @@ class _Measuring:
                     self.refuse(batch.failure(row.id, None, kind_of(row.error), str(row.error)))
             clips = {row.id: row for row in rows if isinstance(row, Task)}
             stamps = {id: clip.stamp for id, clip in clips.items()}
-            part = parts.Part(self.folder, self.parts, stamps, lambda: self.can_hear)
+            absent = {id for id, clip in clips.items() if clip.absent}
+            part = parts.Part(self.folder, self.parts, stamps, lambda: self.can_hear, absent)
             self.parts += 1
             missing = [] if part.finished else part.open()
+            self.waiting += part.waiting
             self.resumed += len(clips) - len(missing)
             self.advance(len(clips) - len(missing))
             self.part_of |= dict.fromkeys(missing, part)
@@ -170,6 +176,7 @@ def _pool(
     stored: Callable[[], Iterator[Utterance]],
     stamps: Callable[[set[str]], dict[str, str]],
     progress: bool,
+    some_wait: bool,
 ) -> speakers.Pool:
     """What all clips of each speaker say together; with a model, a few of them are heard first (`voices.jsonl`)."""
     pool = speakers.Pool()
@@ -177,7 +184,7 @@ def _pool(
         clips = hearing.chosen(stored(), recipe.speaker_clips)
         measured = stamps({clip.id for clip in clips})
         heard_by = hearing.stamps_of(clips, recipe.speaker_model, measured)
-        parts.drop_stale(out / "voices.jsonl", heard_by)
+        parts.drop_stale(out / "voices.jsonl", heard_by, others_stay=some_wait)
         found = hearing.run(
             clips,
             recipe.speaker_model,
@@ -247,6 +254,15 @@ def _no_longer(job: runs.Run) -> Iterator[str]:
     now = job.manifest["recipe"]["source"]
     if gone := [source for source in job.previous_recipe.get("source", []) if source not in now]:
         yield f"{', '.join(gone)} is no source any more: its rows are no longer in {job.folder}"
+
+
+def _waiting(count: int) -> Iterator[str]:
+    """That measured clips are no results of this run."""
+    if count:
+        yield (
+            f"measured clips whose sound is not there now: {count}; they stand in failures.jsonl as missing, what was "
+            "measured is kept: mount the disk or put the files back, then annotate again"
+        )
 
 
 def _warnings(tally: summary.Tally, calibration: Calibration) -> Iterator[str]:
