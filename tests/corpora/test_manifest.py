@@ -5,10 +5,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
+from emotionthinker import audio
 from emotionthinker.corpora import parquet
-from emotionthinker.corpora.manifest import BadRow, size, utterances
+from emotionthinker.corpora.manifest import BadRow, passed_by, size, utterances
 from emotionthinker.errors import RecordError, kind_of
 from emotionthinker.records import Utterance, write_jsonl
 
@@ -77,6 +80,25 @@ def test_folders_and_files(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     found = list(utterances([tmp_path, tmp_path / "a" / "d.flac"]))
     assert [item.id for item in found] == ["a/c.mp3", "a/d.flac", "b.WAV", "d.flac"]
+
+
+@pytest.mark.parametrize("suffix", [".caf", ".w64", ".aif", ".au"])
+def test_sound_of_rare_kinds_is_read(suffix: str, tmp_path: Path) -> None:
+    kind = {".aif": "AIFF"}.get(suffix, suffix[1:].upper())
+    soundfile.write(tmp_path / f"a{suffix}", np.full(1600, 0.1), 16000, format=kind)
+    (found,) = utterances([tmp_path])
+    assert isinstance(found, Utterance)
+    assert len(audio.load(found.audio or "")[0]) == 1600
+
+
+def test_sound_that_cannot_be_decoded_is_counted(tmp_path: Path) -> None:
+    """Not what was converted already: a file of that name lies beside it."""
+    for name in ("a.M4A", "b/c.m4a", "b/d.wma", "e.mp4", "e.wav", "._f.aac", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert passed_by([tmp_path, tmp_path / "e.wav"]) == {".m4a": 2, ".wma": 1}
+    with pytest.raises(RecordError, match=r"there are 1 \.m4a, 1 \.wma, which cannot be .*ffmpeg -i IN\.m4a"):
+        list(utterances([tmp_path / "b"]))
 
 
 def test_files_come_in_the_order_of_sorted_paths(tmp_path: Path) -> None:

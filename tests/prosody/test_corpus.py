@@ -493,6 +493,20 @@ def test_what_was_measured_outlives_a_run_without_the_disk(
         assert json.loads((out / "summary.json").read_text())["warnings"] == []
 
 
+def test_what_was_not_measured_as_it_may_be_meant_is_told(clips: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) | {"start": 1000, "end": 2000} for line in clips.read_text().splitlines()[:2]]
+    clips.write_text("\n".join(map(json.dumps, rows)))
+    for name in ("x.m4a", "y.wma", "z.m4a"):
+        (tmp_path / "s2" / name).touch()
+    out = tmp_path / "out"
+    settings = recipe(clips).model_copy(update={"source": [clips, tmp_path / "s2"]})
+    assert run(settings, out, progress=False)["annotated"] == 4
+    unread, times = json.loads((out / "summary.json").read_text())["warnings"]
+    assert "not read: 2 .m4a, 1 .wma" in unread
+    assert "ffmpeg -i IN.m4a" in unread
+    assert "in no named unit: 2" in times
+
+
 def test_an_empty_manifest_deletes_no_measurement(clips: Path, tmp_path: Path) -> None:
     out, text = tmp_path / "out", clips.read_text()
     run(recipe(clips), out, progress=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,9 @@ from emotionthinker.errors import CorpusError, RecordError
 from emotionthinker.records import Utterance
 
 AUTO = "auto"
-SOUND_FILES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .au .w64".split())
+SOUND_FILES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .au .caf .w64".split())
+UNREADABLE = frozenset(".3gp .aac .ac3 .amr .ape .avi .m4a .m4b .mka .mkv .mov .mp4 .webm .wma .wv".split())
+"""Sound, and video with sound, that libsndfile has no decoder for."""
 _SOUNDS = files.ending(SOUND_FILES)
 MANIFESTS = frozenset(".jsonl .ndjson .csv .tsv .parquet".split())
 
@@ -117,7 +120,29 @@ def _from_folder(folder: Path, language: str | None) -> Iterator[Utterance | Bad
         yield from _from_manifest(path, language)
     if empty:
         expected = " ".join(sorted(SOUND_FILES))
-        raise RecordError(f"{folder}: no sound file in this folder; expected {expected} (or Parquet files)")
+        unread = passed_by([folder])
+        instead = f"; there are {how_to_convert(unread)}" if unread else ""
+        raise RecordError(f"{folder}: no sound file in this folder; expected {expected} (or Parquet files){instead}")
+
+
+def passed_by(sources: Sequence[str | Path]) -> Counter[str]:
+    """How many files of each ending the folders among `sources` hold that cannot be decoded; one beside which a file of
+    its name lies that can be (converted before) does not count."""
+    unread = Counter[str]()
+    for folder in filter(Path.is_dir, map(Path, sources)):
+        for path in files.below(folder, *files.ending(UNREADABLE)):
+            if not any(path.with_suffix(suffix).exists() for suffix in SOUND_FILES):
+                unread[path.suffix.lower()] += 1
+    return unread
+
+
+def how_to_convert(unread: Counter[str]) -> str:
+    """The files of `passed_by`, and what to do with them."""
+    first = unread.most_common(1)[0][0]
+    return (
+        f"{', '.join(f'{count} {suffix}' for suffix, count in sorted(unread.items()))}, which cannot be decoded here; "
+        f"convert them, for example with `ffmpeg -i IN{first} -ar 16000 -ac 1 IN.wav`"
+    )
 
 
 def from_file(path: Path, name: Path, language: str | None = None) -> Utterance | BadRow:

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from emotionthinker import runs, workers
-from emotionthinker.corpora import manifest, parquet
+from emotionthinker.corpora import entries, manifest, parquet
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, WeightsError, kind_of
-from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary, whisper
+from emotionthinker.prosody import batch, doubts, hearing, parts, shards, speakers, summary, whisper
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import NO_RECOGNISER, Prosody, Utterance, read_jsonl
+from emotionthinker.records import Prosody, Utterance, read_jsonl
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,13 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         "resumed": first_pass.resumed,
     }
     table = tally.table(out / "failures.jsonl", calibration.name)
-    table["warnings"] = [*_no_longer(job), *_waiting(first_pass.waiting), *_warnings(tally, calibration)]
+    table["warnings"] = [
+        *doubts.no_longer(job),
+        *doubts.unread(recipe.source),
+        *doubts.waiting(first_pass.waiting),
+        *doubts.untold_times(first_pass.timed),
+        *doubts.words(tally, calibration),
+    ]
     for warning in table["warnings"]:
         _log.warning(warning)
     seconds = round(time.monotonic() - started, 1)
@@ -90,7 +96,7 @@ class _Measuring:
 
     def __init__(self, recipe: AnnotateRecipe, folder: Path, failures: TextIO) -> None:
         self.recipe, self.folder, self.failures = recipe, folder, failures
-        self.rows = self.parts = self.failed = self.resumed = self.waiting = 0
+        self.rows = self.parts = self.failed = self.resumed = self.waiting = self.timed = 0
         self.part_of: dict[str, parts.Part] = {}
         """Id -> part, of the clips in flight."""
 
@@ -122,6 +128,7 @@ class _Measuring:
             self.parts += 1
             missing = [] if part.finished else part.open()
             self.waiting += part.waiting
+            self.timed += sum(entries.has_untold_times(clip.utterance) for clip in clips.values())
             self.resumed += len(clips) - len(missing)
             self.advance(len(clips) - len(missing))
             self.part_of |= dict.fromkeys(missing, part)
@@ -247,33 +254,6 @@ def _made_from(measured: Path, count: int, results: Path) -> Iterator[tuple[byte
     """(stored line, line of the results) in order: the first one's stamp changes with the sound, which is embedded."""
     with open(results, "rb") as lines:
         yield from zip(parts.lines(measured, count), lines, strict=True)
-
-
-def _no_longer(job: runs.Run) -> Iterator[str]:
-    """That the folder held clips of other sources."""
-    now = job.manifest["recipe"]["source"]
-    if gone := [source for source in job.previous_recipe.get("source", []) if source not in now]:
-        yield f"{', '.join(gone)} is no source any more: its rows are no longer in {job.folder}"
-
-
-def _waiting(count: int) -> Iterator[str]:
-    """That measured clips are no results of this run."""
-    if count:
-        yield (
-            f"measured clips whose sound is not there now: {count}; they stand in failures.jsonl as missing, what was "
-            "measured is kept: mount the disk or put the files back, then annotate again"
-        )
-
-
-def _warnings(tally: summary.Tally, calibration: Calibration) -> Iterator[str]:
-    """What to know before the words are used."""
-    if warning := calibration.warning():
-        yield warning
-    if unheard := tally.reasons["transcript"][NO_RECOGNISER]:
-        yield (
-            f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "
-            "then annotate again: these clips alone are measured anew"
-        )
 
 
 def _stored(folder: Path, count: int) -> Iterator[Utterance]:
