@@ -274,7 +274,8 @@ def deadly(row, *options):
 
 batch._measure = deadly
 if __name__ == "__main__":
-    options = {"workers": 2, "transcribe": False, "shard_rows": int(sys.argv[3]), "embed_audio": int(sys.argv[3]) > 0}
+    count, rows = int(os.environ.get("WORKERS", "2")), int(sys.argv[3])
+    options = {"workers": count, "transcribe": False, "shard_rows": rows, "embed_audio": rows > 0}
     corpus.run(corpus.AnnotateRecipe(source=[sys.argv[1]], **options), Path(sys.argv[2]), progress=False)
 """
 
@@ -351,6 +352,27 @@ def test_a_clip_that_kills_its_process_is_a_failure_and_the_rest_is_done(
     assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(40) if number != 17]
     (failure,) = [json.loads(line) for line in (out / "failures.jsonl").read_text().splitlines()]
     assert (failure["id"], failure["reason"]) == ("17.wav", "WorkerDied")
+
+
+def test_with_one_worker_a_clip_that_kills_stops_one_run_alone(
+    forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every later one at the same clip; once the clip is mended the work is done in this process again."""
+    out = tmp_path / "out"
+    monkeypatch.setenv("DEADLY", "17.wav")
+    monkeypatch.setenv("WORKERS", "1")
+    for path in sorted(forty.iterdir())[20:]:
+        path.unlink()
+    assert start(tmp_path, forty, out, 0).wait() != 0
+    assert stored(out) == 16
+    assert start(tmp_path, forty, out, 0).wait() == 0
+    assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(20) if number != 17]
+    (failure,) = [json.loads(line) for line in (out / "failures.jsonl").read_text().splitlines()]
+    assert (failure["id"], failure["reason"]) == ("17.wav", "WorkerDied")
+    monkeypatch.delenv("DEADLY")
+    assert start(tmp_path, forty, out, 0).wait() == 0
+    assert len(ids(out / "utterances.jsonl")) == 20
+    assert not (out / "measured" / "at_work").exists()
 
 
 def test_memory_does_not_grow_with_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

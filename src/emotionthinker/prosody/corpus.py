@@ -104,7 +104,7 @@ class _Measuring:
         total = manifest.size(self.recipe.source) if progress else 0
         with workers.progress_bar(total, show=progress) as self.advance:
             try:
-                with contextlib.closing(_engine(self.recipe)(self.todo())) as results:
+                with contextlib.closing(_engine(self.recipe, self.folder)(self.todo())) as results:
                     for row, result in results:
                         self.take(batch.died(row) if result is None else result)
             finally:
@@ -161,7 +161,7 @@ class _Measuring:
         self.advance(1, failed=1)
 
 
-def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Generator[Any]]:
+def _engine(recipe: AnnotateRecipe, folder: Path) -> Callable[[Iterator[dict[str, Any]]], Generator[Any]]:
     """What maps `annotate_batch` over rows and yields (row, result or None for one that kills its process)."""
     work = partial(
         batch.annotate_batch,
@@ -174,7 +174,10 @@ def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Gene
         from emotionthinker.prosody import ray_engine
 
         return lambda rows: ray_engine.run_batches(work, rows, recipe.workers, recipe.ray_address)
-    return lambda rows: workers.run_batches(work, rows, recipe.workers or os.cpu_count() or 1)
+    count = recipe.workers or os.cpu_count() or 1
+    if count == 1:
+        return lambda rows: workers.run_batches_alone(work, rows, folder / "at_work")
+    return lambda rows: workers.run_batches(work, rows, count)
 
 
 def _pool(
