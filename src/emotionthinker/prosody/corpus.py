@@ -59,7 +59,6 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         first_pass = _Measuring(recipe, measured, failures)
         first_pass.run(progress)
         if not first_pass.rows:
-            # raised before any stored row is dropped: an empty manifest is more often a mishap than a wish
             raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
     stored = partial(_stored, measured, first_pass.parts)
     stamps = partial(_stamps, measured, first_pass.parts)
@@ -110,7 +109,7 @@ class _Measuring:
             finally:
                 for part in self.part_of.values():
                     part.abandon()
-        if self.rows:
+        if self.rows:  # an empty manifest is more often a mishap than a wish
             parts.drop_after(self.folder, self.parts)
 
     def todo(self) -> Iterator[dict[str, Any]]:
