@@ -3,9 +3,11 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from emotionthinker import workers
 
@@ -38,6 +40,34 @@ def test_of_a_batch_only_the_row_that_kills_is_lost() -> None:
 
 def test_rows_of_one_process_come_in_order() -> None:
     assert list(workers.run_batches(lambda rows: [-row for row in rows], range(9), 1)) == [(n, -n) for n in range(9)]
+
+
+def whose_process(rows: list[int]) -> list[int]:
+    return [os.getpid() for _ in rows]
+
+
+def test_one_worker_is_this_process_until_it_dies_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    marker = tmp_path / "at_work"
+
+    def pids() -> set[int | None]:
+        return {pid for _, pid in workers.run_batches_alone(whose_process, range(3), marker)}
+
+    assert pids() == {os.getpid()}
+    assert not marker.exists()
+    stopped = workers.run_batches_alone(whose_process, range(9), marker)
+    next(stopped)
+    assert marker.exists()
+    stopped.close()
+    assert not marker.exists()
+    assert caplog.messages == []
+    marker.touch()
+    assert os.getpid() not in pids()
+    assert "the last run died" in caplog.text
+    assert not marker.exists()
+    marker.touch()
+    results = list(workers.run_batches_alone(deadly_batch, range(6), marker))
+    assert sorted(results) == [(n, None if n == 3 else n * n) for n in range(6)]
+    assert marker.exists()
 
 
 def test_a_worker_killed_from_outside_loses_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import threading
@@ -11,10 +12,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from emotionthinker.progress import progress_bar as progress_bar  # what is worked off is counted there
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -25,14 +28,16 @@ _AHEAD = 2
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def run(work: Callable[[T], R], tasks: Iterable[T], workers: int) -> Generator[tuple[T, R | None]]:
+def run(
+    work: Callable[[T], R], tasks: Iterable[T], workers: int, *, child: bool = False
+) -> Generator[tuple[T, R | None]]:
     """(task, result) as they get ready; the result is None for a task whose process died twice, the second time alone.
 
-    `work` must be importable (processes are spawned) and must not raise. One worker runs in this process. Tasks are
-    drawn as they are needed; the process that died is replaced and the others go on.
+    `work` must be importable (processes are spawned) and must not raise. One worker runs in this process, but for
+    `child`. Tasks are drawn as they are needed; the process that died is replaced and the others go on.
     """
     waiting = iter(tasks)
-    if workers == 1:
+    if workers == 1 and not child:
         for task in waiting:
             yield task, work(task)
         return
@@ -52,11 +57,13 @@ def run(work: Callable[[T], R], tasks: Iterable[T], workers: int) -> Generator[t
                 yield from flying.pop(future).finish(future)
 
 
-def run_batches(work: Callable[[list[T]], list[R]], rows: Iterable[T], workers: int) -> Generator[tuple[T, R | None]]:
+def run_batches(
+    work: Callable[[list[T]], list[R]], rows: Iterable[T], workers: int, *, child: bool = False
+) -> Generator[tuple[T, R | None]]:
     """(row, result) of `work` over batches of rows; the result is None for the one row that kills its process."""
     source = iter(rows)
     batches = iter(lambda: list(islice(source, BATCH)), [])
-    with contextlib.closing(run(work, batches, workers)) as done:
+    with contextlib.closing(run(work, batches, workers, child=child)) as done:
         for batch, results in done:
             if results is not None:
                 yield from zip(batch, results, strict=True)
@@ -65,6 +72,32 @@ def run_batches(work: Callable[[list[T]], list[R]], rows: Iterable[T], workers: 
             else:
                 for (row,), result in run(work, [[row] for row in batch], 2):
                     yield row, None if result is None else result[0]
+
+
+def run_batches_alone(
+    work: Callable[[list[T]], list[R]], rows: Iterable[T], marker: Path
+) -> Generator[tuple[T, R | None]]:
+    """`run_batches` of one worker, in this process: a child would cost a second at the start, half of a small run.
+
+    It is one after all where the file `marker` tells that the last run died meanwhile: what killed it is then named,
+    instead of killing every run at the same row. The file stays as long as a row kills its process.
+    """
+    died = marker.exists()
+    if died:
+        _log.warning(
+            "the last run died at its work (%s); a child works now, so that a row that kills it is named", marker
+        )
+    marker.touch()
+    kills = False
+    try:
+        results = run_batches(work, rows, 1, child=died)
+        with contextlib.closing(results):
+            for row, result in results:
+                kills |= result is None
+                yield row, result
+    finally:
+        if not kills:
+            marker.unlink(missing_ok=True)
 
 
 class _Worker(Generic[T, R]):

@@ -79,3 +79,50 @@ def test_a_json_list_is_a_table(tmp_path: Path) -> None:
         read(tmp_path / "m.json", '{"text": "one"}')
     with pytest.raises(RecordError, match=r"named \.jsonl"):
         read(tmp_path / "m.json", '{"text": "one"}\n{"text": "two"}')
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.tsv", "m.jsonl"])
+def test_text_that_is_not_utf8_is_told_and_the_rest_is_read(name: str, tmp_path: Path) -> None:
+    """A character that stands for broken bytes in a UTF-8 file is a character like others."""
+    mark = "\t" if name == "m.tsv" else ","
+    texts = {"a.wav": "schön", "b.wav": "schön", "c.wav": "sch\ufffdn"}
+    if name == "m.jsonl":
+        lines = [f'{{"path": "{path}", "text": "{text}"}}' for path, text in texts.items()]
+    else:
+        lines = [f"path{mark}text", *(f"{path}{mark}{text}" for path, text in texts.items())]
+    encoded = [line.encode("latin-1" if "b.wav" in line else "utf-8") for line in lines]
+    (tmp_path / name).write_bytes(b"\n".join(encoded))
+    (first, bad, last) = [row for _, row in rows(tmp_path / name)]
+    assert isinstance(first, dict)
+    assert isinstance(last, dict)
+    assert (first["text"], last["text"]) == ("schön", "sch\ufffdn")
+    assert "not UTF-8; save as CSV UTF-8" in str(bad)
+
+
+def test_a_header_that_is_not_utf8_is_told_with_every_row(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_bytes("path,Gefühl\na.wav,x\nb.wav,y\n".encode("latin-1"))
+    found = list(rows(tmp_path / "m.csv"))
+    assert [number for number, _ in found] == [2, 3]
+    assert all("not UTF-8" in str(row) for _, row in found)
+
+
+def test_blanks_after_the_commas_of_a_csv_belong_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text('path, text , gender\na.wav, "Stop, he said", male\n')
+    assert list(rows(tmp_path / "m.csv")) == [(2, {"path": "a.wav", "text": "Stop, he said", "gender": "male"})]
+
+
+@pytest.mark.parametrize("name", ["m.json", "m.jsonl"])
+def test_half_a_character_is_told(name: str, tmp_path: Path) -> None:
+    row = r'{"path": "a.wav", "text": "Dogs \ud83d"}'
+    (tmp_path / name).write_text(f"[{row}]" if name == "m.json" else row)
+    ((_, bad),) = rows(tmp_path / name)
+    assert r"\ud83d stands for half a character" in str(bad)
+    (tmp_path / name).write_text((f"[{row}]" if name == "m.json" else row).replace(r"\ud83d", r"\ud83d\udc36"))
+    ((_, good),) = rows(tmp_path / name)
+    assert isinstance(good, dict)
+    assert good["text"] == "Dogs \U0001f436"
+
+
+def test_a_mark_of_byte_order_costs_no_row(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"text": "one"}\n', encoding="utf-8-sig")
+    assert list(rows(tmp_path / "m.jsonl")) == [(1, {"text": "one"})]

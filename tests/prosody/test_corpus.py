@@ -275,7 +275,8 @@ def deadly(row, *options):
 
 batch._measure = deadly
 if __name__ == "__main__":
-    options = {"workers": 2, "transcribe": False, "shard_rows": int(sys.argv[3]), "embed_audio": int(sys.argv[3]) > 0}
+    count, rows = int(os.environ.get("WORKERS", "2")), int(sys.argv[3])
+    options = {"workers": count, "transcribe": False, "shard_rows": rows, "embed_audio": rows > 0}
     corpus.run(corpus.AnnotateRecipe(source=[sys.argv[1]], **options), Path(sys.argv[2]), progress=False)
 """
 
@@ -352,6 +353,27 @@ def test_a_clip_that_kills_its_process_is_a_failure_and_the_rest_is_done(
     assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(40) if number != 17]
     (failure,) = [json.loads(line) for line in (out / "failures.jsonl").read_text().splitlines()]
     assert (failure["id"], failure["reason"]) == ("17.wav", "WorkerDied")
+
+
+def test_with_one_worker_a_clip_that_kills_stops_one_run_alone(
+    forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every later one at the same clip; once the clip is mended the work is done in this process again."""
+    out = tmp_path / "out"
+    monkeypatch.setenv("DEADLY", "17.wav")
+    monkeypatch.setenv("WORKERS", "1")
+    for path in sorted(forty.iterdir())[20:]:
+        path.unlink()
+    assert start(tmp_path, forty, out, 0).wait() != 0
+    assert stored(out) == 16
+    assert start(tmp_path, forty, out, 0).wait() == 0
+    assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(20) if number != 17]
+    (failure,) = [json.loads(line) for line in (out / "failures.jsonl").read_text().splitlines()]
+    assert (failure["id"], failure["reason"]) == ("17.wav", "WorkerDied")
+    monkeypatch.delenv("DEADLY")
+    assert start(tmp_path, forty, out, 0).wait() == 0
+    assert len(ids(out / "utterances.jsonl")) == 20
+    assert not (out / "measured" / "at_work").exists()
 
 
 def test_memory_does_not_grow_with_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -470,6 +492,52 @@ def test_a_source_that_shrank_leaves_no_row_behind(
     assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(3, 20)]
     assert (counts["resumed"], counts["measured"]) == (11, 6)  # three clips moved into each earlier part
     assert stored(out) == 17
+
+
+def test_what_was_measured_outlives_a_run_without_the_disk(
+    clips: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    run(recipe(clips), out, progress=False)
+    before = (out / "utterances.jsonl").read_bytes()
+    for folders in (("s0", "s1", "s2"), ("s1",)):
+        for name in folders:
+            (tmp_path / name).rename(tmp_path / f"{name}-off")
+        counts = run(recipe(clips), out, progress=False)
+        assert (counts["annotated"], counts["failed"]) == (6 - 2 * len(folders), 3 + 2 * len(folders))
+        reasons = [json.loads(line)["reason"] for line in (out / "failures.jsonl").read_text().splitlines()]
+        assert reasons.count("missing") == 1 + 2 * len(folders)
+        assert f"sound is not there now: {2 * len(folders)}; they stand in failures.jsonl" in caplog.messages[-1]
+        for name in folders:
+            (tmp_path / f"{name}-off").rename(tmp_path / name)
+        counts = run(recipe(clips), out, progress=False)
+        assert (counts["measured"], counts["resumed"]) == (0, 6)
+        assert (out / "utterances.jsonl").read_bytes() == before
+        assert json.loads((out / "summary.json").read_text())["warnings"] == []
+
+
+def test_what_was_not_measured_as_it_may_be_meant_is_told(clips: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) | {"start": 1000, "end": 2000} for line in clips.read_text().splitlines()[:2]]
+    clips.write_text("\n".join(map(json.dumps, rows)))
+    for name in ("x.m4a", "y.wma", "z.m4a"):
+        (tmp_path / "s2" / name).touch()
+    out = tmp_path / "out"
+    settings = recipe(clips).model_copy(update={"source": [clips, tmp_path / "s2"]})
+    assert run(settings, out, progress=False)["annotated"] == 4
+    unread, times = json.loads((out / "summary.json").read_text())["warnings"]
+    assert "not read: 2 .m4a, 1 .wma" in unread
+    assert "ffmpeg -i IN.m4a" in unread
+    assert "in no named unit: 2" in times
+
+
+def test_an_empty_manifest_deletes_no_measurement(clips: Path, tmp_path: Path) -> None:
+    out, text = tmp_path / "out", clips.read_text()
+    run(recipe(clips), out, progress=False)
+    clips.write_text("")
+    with pytest.raises(RecipeError, match="nothing to annotate"):
+        run(recipe(clips), out, progress=False)
+    clips.write_text(text)
+    assert run(recipe(clips), out, progress=False)["resumed"] == 6
 
 
 def test_a_finished_part_is_not_read_again(forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -646,6 +714,14 @@ def test_a_speaker_model_costs_no_measuring_and_hears_a_few_clips(
     assert (out / "voices.jsonl").read_bytes().count(b"\n") == 3
     monkeypatch.setattr(AgeGender, "hear", lambda self, clips: [] if not clips else 1 / 0)
     before = (out / "utterances.jsonl").read_bytes()
+    run(settings, out, progress=False)
+    assert (out / "utterances.jsonl").read_bytes() == before
+    monkeypatch.setattr(batch, "_measure", lambda row, *_: batch.failure(row["id"], None, "missing", ""))
+    for name in ("s0", "s1", "s2"):  # what was heard is not heard again for a run without the disk
+        (tmp_path / name).rename(tmp_path / f"{name}-off")
+    run(settings, out, progress=False)
+    for name in ("s0", "s1", "s2"):
+        (tmp_path / f"{name}-off").rename(tmp_path / name)
     run(settings, out, progress=False)
     assert (out / "utterances.jsonl").read_bytes() == before
 

@@ -155,3 +155,41 @@ def test_parts_of_a_longer_source_go(tmp_path: Path) -> None:
         parts.path_of(tmp_path, number).touch()
     parts.drop_after(tmp_path, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["part-00000.jsonl"]
+
+
+def test_rows_of_absent_sound_wait_beside_the_others(tmp_path: Path) -> None:
+    """Also while the others change, and after a kill between giving them back and forgetting that they were away."""
+    fill(tmp_path, list(STAMPS))
+    gone = {**STAMPS, "u1": "missing", "u3": "missing"}
+    for _ in range(2):
+        part = parts.Part(tmp_path, 0, gone, absent={"u1", "u3"})
+        assert part.open() == ["u1", "u3"]
+        assert part.waiting == 2
+        part.add("u1", None)
+        part.add("u3", None)
+        assert stored(tmp_path) == ["u0", "u2", "u4"]
+    aside = parts.path_of(tmp_path, 0).with_suffix(".absent")
+    before = aside.read_bytes()
+    back = parts.Part(tmp_path, 0, {**STAMPS, "u3": "changed"})
+    assert not back.finished
+    assert back.open() == ["u3"]
+    back.abandon()
+    assert not aside.exists()
+    aside.write_bytes(before)
+    assert parts.Part(tmp_path, 0, STAMPS).open() == []
+    assert stored(tmp_path) == list(STAMPS)
+
+
+def test_nothing_waits_where_nothing_was_measured(tmp_path: Path) -> None:
+    for _ in range(2):
+        part = parts.Part(tmp_path, 0, STAMPS, absent=set(STAMPS))
+        assert part.open() == list(STAMPS)
+        part.abandon()
+        assert part.waiting == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["part-00000.jsonl"]
+
+
+def test_rows_that_nobody_asks_for_may_stay(tmp_path: Path) -> None:
+    fill(tmp_path, list(STAMPS))
+    parts.drop_stale(parts.path_of(tmp_path, 0), {"u0": "s0", "u1": "new"}, others_stay=True)
+    assert stored(tmp_path) == ["u0", "u2", "u3", "u4"]

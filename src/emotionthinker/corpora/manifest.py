@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import math
-import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from pydantic import ValidationError
+from typing import NamedTuple
 
 from emotionthinker import languages
-from emotionthinker.corpora import files, ids, labels, splits
+from emotionthinker.corpora import files, ids
+from emotionthinker.corpora.entries import ALIASES as ALIASES  # where a source is read, rows are looked for
+from emotionthinker.corpora.entries import GENDER_WORDS as GENDER_WORDS
+from emotionthinker.corpora.entries import to_utterance as to_utterance
 from emotionthinker.corpora.tables import rows
 from emotionthinker.errors import CorpusError, RecordError
-from emotionthinker.records import GENDERS, Utterance
+from emotionthinker.records import Utterance
 
 AUTO = "auto"
-SOUND_FILES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .au .w64".split())
+SOUND_FILES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aif .aiff .au .caf .w64".split())
+UNREADABLE = frozenset(".3gp .aac .ac3 .amr .ape .avi .m4a .m4b .mka .mkv .mov .mp4 .webm .wma .wv".split())
+"""Sound, and video with sound, that libsndfile has no decoder for."""
 _SOUNDS = files.ending(SOUND_FILES)
 MANIFESTS = frozenset(".jsonl .ndjson .csv .tsv .parquet".split())
-ALIASES: dict[str, tuple[str, ...]] = {
-    "audio": ("audio_path", "path", "audio", "file", "filename", "wav"),
-    "text": ("transcription", "transcript", "text", "sentence"),
-    "emotion": ("emotion", "label", "gt"),
-    "original_label": ("orig_label", "original_label"),
-    "speaker": ("speaker", "speaker_id"),
-    "id": ("id", "utt_id", "utterance_id"),
-}
-"""Our field -> names under which a manifest may hold it, the first one present with a value wins."""
-GENDER_WORDS = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
-_OTHER_GENDERS = frozenset("other unknown unspecified undisclosed nonbinary diverse prefernottosay".split())
-_EMPTY = frozenset({"", "none", "null", "nan", "n/a"})
 
 
 class BadRow(NamedTuple):
@@ -131,7 +120,29 @@ def _from_folder(folder: Path, language: str | None) -> Iterator[Utterance | Bad
         yield from _from_manifest(path, language)
     if empty:
         expected = " ".join(sorted(SOUND_FILES))
-        raise RecordError(f"{folder}: no sound file in this folder; expected {expected} (or Parquet files)")
+        unread = passed_by([folder])
+        instead = f"; there are {how_to_convert(unread)}" if unread else ""
+        raise RecordError(f"{folder}: no sound file in this folder; expected {expected} (or Parquet files){instead}")
+
+
+def passed_by(sources: Sequence[str | Path]) -> Counter[str]:
+    """How many files of each ending the folders among `sources` hold that cannot be decoded; one beside which a file of
+    its name lies that can be (converted before) does not count."""
+    unread = Counter[str]()
+    for folder in filter(Path.is_dir, map(Path, sources)):
+        for path in files.below(folder, *files.ending(UNREADABLE)):
+            if not any(path.with_suffix(suffix).exists() for suffix in SOUND_FILES):
+                unread[path.suffix.lower()] += 1
+    return unread
+
+
+def how_to_convert(unread: Counter[str]) -> str:
+    """The files of `passed_by`, and what to do with them."""
+    first = unread.most_common(1)[0][0]
+    return (
+        f"{', '.join(f'{count} {suffix}' for suffix, count in sorted(unread.items()))}, which cannot be decoded here; "
+        f"convert them, for example with `ffmpeg -i IN{first} -ar 16000 -ac 1 IN.wav`"
+    )
 
 
 def from_file(path: Path, name: Path, language: str | None = None) -> Utterance | BadRow:
@@ -159,92 +170,3 @@ def _from_manifest(path: Path, language: str | None) -> Iterator[Utterance | Bad
             yield to_utterance(row, path.parent, language, where)
         except RecordError as error:
             yield BadRow(where, error)
-
-
-def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where: str) -> Utterance:
-    """One manifest row as an `Utterance`; relative audio paths count from `folder`. Raises `RecordError`."""
-    fields = {key: value for key, value in row.items() if not _is_empty(value)}
-    named = {ours: _first(fields, names) for ours, names in ALIASES.items()}
-    if named["audio"] is None:
-        semicolons = "; the columns seem to be parted by ';': save it with commas" if ";" in "".join(row) else ""
-        expected = ", ".join(ALIASES["audio"])
-        raise RecordError(f"{where}: no sound file named; expected one of the fields {expected}{semicolons}")
-    used = {name for names in ALIASES.values() for name in names}
-    kept = {key: value for key, value in fields.items() if key not in used}
-    dataset, extra = _text(kept.get("dataset")), _extra(kept)
-    told = _language(kept.get("language") or extra.get("language"))
-    emotion, original = labels.resolve(_text(named["emotion"]), _text(named["original_label"]), dataset)
-    try:
-        utterance = Utterance.model_validate(
-            {
-                **{k: v for k, v in kept.items() if k not in {"gender", "language", "dataset", "prosody", "version"}},
-                "extra": extra,
-                "id": _text(named["id"]) or ids.named_by(str(named["audio"])),
-                "audio": str((folder / str(named["audio"])).resolve()),
-                "dataset": dataset,
-                "language": told or (None if "language" in extra else language),
-                "speaker": _text(named["speaker"]),
-                "text": _text(named["text"]),
-                "emotion": emotion,
-                "original_label": original,
-                "gender": _gender(kept.get("gender"), where),
-            }
-        )
-    except ValidationError as error:
-        raise RecordError(f"{where}: not an utterance: {error}") from error
-    return utterance.model_copy(update={"split": splits.assign(utterance)})
-
-
-def _extra(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields that an Utterance has no place for travel along; a corpus' own `version` is one of them.
-
-    Tables without objects hold `extra` as JSON text; other text of such a column stays as `extra.extra`. A `language`
-    or `gender` that is not known to us stays there.
-    """
-    extra = fields.get("extra", {})
-    with contextlib.suppress(ValueError):
-        extra = json.loads(extra) if isinstance(extra, str) else extra
-    carried = dict(extra) if isinstance(extra, dict) else {"extra": fields["extra"]}
-    if _is_other(fields.get("gender")):
-        carried["gender"] = fields["gender"]
-    if "version" in fields and not isinstance(fields["version"], int):
-        carried["version"] = fields["version"]
-    if "language" in fields and not _language(fields["language"]):
-        carried["language"] = fields["language"]
-    return carried
-
-
-def _gender(value: Any, where: str) -> str | None:
-    if value is None or _is_other(value):
-        return None
-    known = GENDER_WORDS.get(str(value).strip().lower())
-    if known is None:
-        raise RecordError(f"{where}: gender {value!r}; expected {' or '.join(GENDERS)} (or nothing)")
-    return known
-
-
-def _is_other(value: Any) -> bool:
-    """A gender beyond the two that the voice model knows, or one that was not told: it stays in `extra.gender`."""
-    return re.sub(r"[^a-z]", "", str(value).lower()) in _OTHER_GENDERS
-
-
-def _first(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
-    return next((fields[name] for name in names if name in fields), None)
-
-
-def _language(value: Any) -> str | None:
-    """None for a word that names no language: it stays in `extra.language`, and the clip is no English one for it."""
-    try:
-        return languages.checked(_text(value))
-    except ValueError:
-        return None
-
-
-def _is_empty(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.strip().lower() in _EMPTY
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value).strip()

@@ -19,7 +19,8 @@ from emotionthinker.errors import AudioError
 from emotionthinker.records import Utterance
 from emotionthinker.runs import replacing
 
-_AS_JSON = ("extra", "trace")
+AS_JSON = ("extra", "trace")
+"""Fields that a table holds as JSON text, since their insides differ from row to row; `decoded` takes them back."""
 _BATCH = 1000
 _EMBEDDED_BATCH = 64
 """Rows a row group with sound inside: what a reader of one clip has to decode."""
@@ -54,25 +55,31 @@ def read(path: str | Path) -> Iterator[Utterance]:
     """Utterances of a file written by `write`; the `audio` of one with sound inside is `FILE.parquet#ROW`."""
     path = Path(path)
     for row in embedded.rows(path):
-        for field in _AS_JSON:
-            if isinstance(row.get(field), str):
-                row[field] = json.loads(row[field])
+        row |= {field: decoded(row[field]) for field in AS_JSON if field in row}
         if embedded.is_reference(row["audio"] or ""):
             row["audio"] = str(path.resolve().parent / row["audio"])
         yield Utterance.model_validate(row)
+
+
+def decoded(value: Any) -> Any:
+    """What JSON text holds; anything else, other text too, as it is."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return value
 
 
 def _schema(embed: bool) -> Any:
     import pyarrow as pa
 
     sound = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    given = {**dict.fromkeys(_AS_JSON, pa.string()), **({"audio": sound} if embed else {})}
+    given = {**dict.fromkeys(AS_JSON, pa.string()), **({"audio": sound} if embed else {})}
     return pa.schema([(n, given.get(n) or _type(f.annotation)) for n, f in Utterance.model_fields.items()])
 
 
 def _row(utterance: Utterance, embed: bool) -> dict[str, Any]:
     row = utterance.model_dump(mode="json")
-    for field in _AS_JSON:
+    for field in AS_JSON:
         row[field] = None if row[field] is None else json.dumps(row[field], ensure_ascii=False)
     if embed and utterance.audio is not None:
         row["audio"] = _sound(utterance.audio)

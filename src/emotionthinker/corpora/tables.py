@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emotionthinker import embedded
+from emotionthinker.corpora import files
 from emotionthinker.errors import RecordError
 
 
@@ -43,30 +44,48 @@ def _json(path: Path) -> Iterator[Row]:
 
 
 def _object(row: Any, path: Path, number: int) -> dict[str, Any] | RecordError:
-    return row if isinstance(row, dict) else RecordError(f"{path}:{number}: not an object with fields")
+    if not isinstance(row, dict):
+        return RecordError(f"{path}:{number}: not an object with fields")
+    if not files.is_utf8(json.dumps(row, ensure_ascii=False)):
+        return RecordError(
+            f"{path}:{number}: an escape such as \\ud83d stands for half a character, without its other half; expected "
+            "whole characters: the text may have been cut there"
+        )
+    return row
+
+
+def _not_utf8(path: Path, number: int) -> RecordError:
+    return RecordError(
+        f"{path}:{number}: not UTF-8; save as CSV UTF-8, or write the file anew, for example with "
+        "`iconv -f WINDOWS-1252 -t UTF-8 IN > OUT`"
+    )
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
-    with open(path, encoding="utf-8", errors="replace") as lines:
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
+            if not files.is_utf8(line):
+                yield number, _not_utf8(path, number)
+                continue
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 yield number, RecordError(f"{path}:{number}: not JSON: {error}")
                 continue
             yield number, _object(row, path, number)
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    """Numbers are those of a row's last line; fields that a row leaves out at its end are None.
+    """Numbers are those of a row's last line; fields that a row leaves out at its end are None. Blanks around the
+    names of the header, and after the commas of a CSV, are no part of what they stand before.
 
     In a TSV a line is a row: quotation marks of its texts open nothing.
     """
     tabs = path.suffix.lower() == ".tsv"
-    with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
-        rules: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
+    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+        rules: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"skipinitialspace": True}
         reader = csv.reader(lines, strict=True, **rules)
         header: list[str] | None = None
         while True:
@@ -82,7 +101,9 @@ def _csv(path: Path) -> Iterator[Row]:
                 continue
             values = [_unquoted(value) for value in values] if tabs else values
             if header is None:
-                header = values
+                header = [name.strip() for name in values]
+            elif not files.is_utf8("".join([*header, *values])):
+                yield reader.line_num, _not_utf8(path, reader.line_num)
             elif len(values) > len(header):
                 yield reader.line_num, RecordError(_surplus(path, reader.line_num, len(values), len(header)))
             elif values:

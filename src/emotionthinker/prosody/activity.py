@@ -174,8 +174,8 @@ def _widened(mask: Mask) -> Mask:
 def _loud_about(levels: Floats, sounding: Mask) -> Floats:
     """The loud level of the second before or the second after each frame, whichever is softer, dB.
 
-    Power-weighted mean power, as for a clip; a side without sound does not count. The softer side, so that a soft sentence after a loud one is measured by
-    its own level from its beginning.
+    Power-weighted mean power, as for a clip; a side without sound does not count. The softer one, so that a soft
+    sentence after a loud one is measured by its own level from its beginning.
     """
     from scipy.ndimage import uniform_filter1d
 

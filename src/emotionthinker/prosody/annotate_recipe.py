@@ -83,6 +83,8 @@ class Task(NamedTuple):
 
     utterance: Utterance
     stamp: str
+    absent: bool = False
+    """Its sound cannot be looked at now; it may be on a disk that is not mounted."""
 
     @property
     def id(self) -> str:
@@ -116,4 +118,4 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
             item = item.model_copy(update={"extra": {speakers.SOURCE: str(sources.now.resolve()), **item.extra}})
         sound = audio.stamp(item.audio or "")
         text = f"{__version__}|{item.model_dump_json()}|{sound}|{settings}"
-        yield Task(item, runs.digest(text))
+        yield Task(item, runs.digest(text), absent=sound == "missing")

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from emotionthinker import runs, workers
-from emotionthinker.corpora import manifest, parquet
+from emotionthinker.corpora import entries, manifest, parquet
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, WeightsError, kind_of
-from emotionthinker.prosody import batch, hearing, parts, shards, speakers, summary, whisper
+from emotionthinker.prosody import batch, doubts, hearing, parts, shards, speakers, summary, whisper
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
-from emotionthinker.records import NO_RECOGNISER, Prosody, Utterance, read_jsonl
+from emotionthinker.records import Prosody, Utterance, read_jsonl
 
 _log = logging.getLogger(__name__)
 
@@ -42,9 +42,10 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     Writes `utterances.jsonl`, `utterances.parquet` (or `shards/`), `thresholds.json`, `summary.json`, `failures.jsonl`
     and `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
     measured anew, failed rows are tried again, and so are rows without words for want of the embedded recogniser once
-    it can be had. What makes the words doubtful is logged and stands in `warnings` of the summary. Raises `RecordError`
-    or `RecipeError` for a source or a setting that cannot be used, `WeightsError` for a chosen recogniser or stress
-    detector that is not there.
+    it can be had. A row whose sound is not there fails; what was measured of it is kept until the sound is back. What
+    makes the words doubtful is logged and stands in `warnings` of the summary. Raises `RecordError` or `RecipeError`
+    for a source or a setting that cannot be used, `WeightsError` for a chosen recogniser or stress detector that is
+    not there.
     """
     started = time.monotonic()
     recipe.check()
@@ -60,7 +61,8 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         if not first_pass.rows:
             raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
     stored = partial(_stored, measured, first_pass.parts)
-    pool = _pool(recipe, out, stored, partial(_stamps, measured, first_pass.parts), progress)
+    stamps = partial(_stamps, measured, first_pass.parts)
+    pool = _pool(recipe, out, stored, stamps, progress, some_wait=first_pass.waiting > 0)
     if calibration is None:
         calibration = _fitted(recipe, lambda: map(pool.apply, stored()))
     calibration.save(out / "thresholds.json")
@@ -73,7 +75,14 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         "resumed": first_pass.resumed,
     }
     table = tally.table(out / "failures.jsonl", calibration.name)
-    table["warnings"] = [*_no_longer(job), *pool.warnings(), *_warnings(tally, calibration)]
+    table["warnings"] = [
+        *doubts.no_longer(job),
+        *doubts.unread(recipe.source),
+        *doubts.waiting(first_pass.waiting),
+        *doubts.untold_times(first_pass.timed),
+        *pool.warnings(),
+        *doubts.words(tally, calibration),
+    ]
     for warning in table["warnings"]:
         _log.warning(warning)
     seconds = round(time.monotonic() - started, 1)
@@ -87,7 +96,7 @@ class _Measuring:
 
     def __init__(self, recipe: AnnotateRecipe, folder: Path, failures: TextIO) -> None:
         self.recipe, self.folder, self.failures = recipe, folder, failures
-        self.rows = self.parts = self.failed = self.resumed = 0
+        self.rows = self.parts = self.failed = self.resumed = self.waiting = self.timed = 0
         self.part_of: dict[str, parts.Part] = {}
         """Id -> part, of the clips in flight."""
 
@@ -95,13 +104,14 @@ class _Measuring:
         total = manifest.size(self.recipe.source) if progress else 0
         with workers.progress_bar(total, show=progress) as self.advance:
             try:
-                with contextlib.closing(_engine(self.recipe)(self.todo())) as results:
+                with contextlib.closing(_engine(self.recipe, self.folder)(self.todo())) as results:
                     for row, result in results:
                         self.take(batch.died(row) if result is None else result)
             finally:
                 for part in self.part_of.values():
                     part.abandon()
-        parts.drop_after(self.folder, self.parts)
+        if self.rows:  # an empty manifest is more often a mishap than a wish
+            parts.drop_after(self.folder, self.parts)
 
     def todo(self) -> Iterator[dict[str, Any]]:
         """Clips to measure, part by part, as they are asked for."""
@@ -113,9 +123,12 @@ class _Measuring:
                     self.refuse(batch.failure(row.id, None, kind_of(row.error), str(row.error)))
             clips = {row.id: row for row in rows if isinstance(row, Task)}
             stamps = {id: clip.stamp for id, clip in clips.items()}
-            part = parts.Part(self.folder, self.parts, stamps, lambda: self.can_hear)
+            absent = {id for id, clip in clips.items() if clip.absent}
+            part = parts.Part(self.folder, self.parts, stamps, lambda: self.can_hear, absent)
             self.parts += 1
             missing = [] if part.finished else part.open()
+            self.waiting += part.waiting
+            self.timed += sum(entries.has_untold_times(clip.utterance) for clip in clips.values())
             self.resumed += len(clips) - len(missing)
             self.advance(len(clips) - len(missing))
             self.part_of |= dict.fromkeys(missing, part)
@@ -148,7 +161,7 @@ class _Measuring:
         self.advance(1, failed=1)
 
 
-def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Generator[Any]]:
+def _engine(recipe: AnnotateRecipe, folder: Path) -> Callable[[Iterator[dict[str, Any]]], Generator[Any]]:
     """What maps `annotate_batch` over rows and yields (row, result or None for one that kills its process)."""
     work = partial(
         batch.annotate_batch,
@@ -161,7 +174,10 @@ def _engine(recipe: AnnotateRecipe) -> Callable[[Iterator[dict[str, Any]]], Gene
         from emotionthinker.prosody import ray_engine
 
         return lambda rows: ray_engine.run_batches(work, rows, recipe.workers, recipe.ray_address)
-    return lambda rows: workers.run_batches(work, rows, recipe.workers or os.cpu_count() or 1)
+    count = recipe.workers or os.cpu_count() or 1
+    if count == 1:
+        return lambda rows: workers.run_batches_alone(work, rows, folder / "at_work")
+    return lambda rows: workers.run_batches(work, rows, count)
 
 
 def _pool(
@@ -170,6 +186,7 @@ def _pool(
     stored: Callable[[], Iterator[Utterance]],
     stamps: Callable[[set[str]], dict[str, str]],
     progress: bool,
+    some_wait: bool,
 ) -> speakers.Pool:
     """What all clips of each speaker say together; with a model, a few of them are heard first (`voices.jsonl`)."""
     pool = speakers.Pool()
@@ -177,7 +194,7 @@ def _pool(
         clips = hearing.chosen(stored(), recipe.speaker_clips)
         measured = stamps({clip.id for clip in clips})
         heard_by = hearing.stamps_of(clips, recipe.speaker_model, measured)
-        parts.drop_stale(out / "voices.jsonl", heard_by)
+        parts.drop_stale(out / "voices.jsonl", heard_by, others_stay=some_wait)
         found = hearing.run(
             clips,
             recipe.speaker_model,
@@ -240,24 +257,6 @@ def _made_from(measured: Path, count: int, results: Path) -> Iterator[tuple[byte
     """(stored line, line of the results) in order: the first one's stamp changes with the sound, which is embedded."""
     with open(results, "rb") as lines:
         yield from zip(parts.lines(measured, count), lines, strict=True)
-
-
-def _no_longer(job: runs.Run) -> Iterator[str]:
-    """That the folder held clips of other sources."""
-    now = job.manifest["recipe"]["source"]
-    if gone := [source for source in job.previous_recipe.get("source", []) if source not in now]:
-        yield f"{', '.join(gone)} is no source any more: its rows are no longer in {job.folder}"
-
-
-def _warnings(tally: summary.Tally, calibration: Calibration) -> Iterator[str]:
-    """What to know before the words are used."""
-    if warning := calibration.warning():
-        yield warning
-    if unheard := tally.reasons["transcript"][NO_RECOGNISER]:
-        yield (
-            f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "
-            "then annotate again: these clips alone are measured anew"
-        )
 
 
 def _stored(folder: Path, count: int) -> Iterator[Utterance]:

@@ -1,6 +1,7 @@
 """What is measured already, in files of a few thousand rows of the source each: memory stays flat, a kill costs little.
 
-`part-00000.jsonl` holds the measured rows 0.. of the source, `part-00000.done` the digest of all rows it stands for.
+`part-00000.jsonl` holds the measured rows 0.. of the source, `part-00000.done` the digest of all rows it stands for,
+`part-00000.absent` measured rows whose sound was not there in the last run: no results, but kept for it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,22 @@ class Part:
     """One part while it is measured: `stamps` (id -> stamp, in the order of the source) says what belongs into it.
 
     Rows whose stamp is another, and lines that were torn by a kill or broken since, are dropped and measured again. So
-    are rows that lack words for want of a recogniser, when `can_hear` says that there is one now.
+    are rows that lack words for want of a recogniser, when `can_hear` says that there is one now. What is stored of
+    `absent` ids, whose sound is not there, is put aside; `waiting` says for how many.
     """
 
     def __init__(
-        self, folder: Path, number: int, stamps: dict[str, str], can_hear: Callable[[], bool] = lambda: False
+        self,
+        folder: Path,
+        number: int,
+        stamps: dict[str, str],
+        can_hear: Callable[[], bool] = lambda: False,
+        absent: Collection[str] = (),
     ) -> None:
-        self.path, self.stamps, self.can_hear = path_of(folder, number), stamps, can_hear
+        self.path, self.stamps, self.can_hear, self.absent = path_of(folder, number), stamps, can_hear, absent
         self.marker = self.path.with_suffix(".done")
+        self.aside = self.path.with_suffix(".absent")
+        self.waiting = 0
         text = "\n".join(f"{id}\t{stamp}" for id, stamp in stamps.items())
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
         self.missing = 0
@@ -71,6 +80,8 @@ class Part:
     def open(self) -> list[str]:
         """Take up what is stored; returns the ids that are still to be measured. With none left the part is closed."""
         self.marker.unlink(missing_ok=True)
+        self._take_back()
+        self._put_aside()
         drop_stale(self.path, self.stamps, lambda row: batch.unheard(row["utterance"]) and self.can_hear())
         self.store = JsonlStore(self.path)
         todo = [id for id in self.stamps if id not in self.store]
@@ -78,6 +89,31 @@ class Part:
         if not todo:
             self.close()
         return todo
+
+    def _take_back(self) -> None:
+        """What was put aside goes back to the rows; a kill in between leaves some twice, which costs nothing."""
+        if not self.aside.exists():
+            return
+        self.path.touch()
+        with replacing(self.path) as part, open(part, "wb") as out:
+            for path in (self.path, self.aside):
+                out.writelines(line for line, row in stored_lines(path) if row)
+        self.aside.unlink()
+
+    def _put_aside(self) -> None:
+        """Copy the rows of absent sound to where they wait for it; their stamp is none of this run's."""
+        if not self.absent or not self.path.exists():
+            return
+        kept = set[str]()
+        with replacing(self.aside) as part, open(part, "wb") as out:
+            for line, row in stored_lines(self.path):
+                id = row.get("id") if row else None
+                if isinstance(id, str) and id in self.absent:
+                    out.write(line)
+                    kept.add(id)
+        self.waiting = len(kept)
+        if not kept:
+            self.aside.unlink()
 
     def add(self, id: str, utterance: dict[str, Any] | None) -> None:
         """Store the measured row, or None for one that failed; the last one closes the part."""
@@ -102,9 +138,15 @@ class Part:
             self.store.close()
 
 
-def drop_stale(path: Path, stamps: dict[str, str], outdated: Callable[[dict[str, Any]], bool] | None = None) -> None:
+def drop_stale(
+    path: Path,
+    stamps: dict[str, str],
+    outdated: Callable[[dict[str, Any]], bool] | None = None,
+    *,
+    others_stay: bool = False,
+) -> None:
     """Rewrite the store without rows of another source, sound or setting, `outdated` ones, a second row of an id, and
-    broken lines; one without such rows is left as it is.
+    broken lines; one without such rows is left as it is. `others_stay`: rows whose id has no stamp are kept.
     """
     if not path.exists():
         return
@@ -112,7 +154,9 @@ def drop_stale(path: Path, stamps: dict[str, str], outdated: Callable[[dict[str,
 
     def keep(row: dict[str, Any] | None) -> bool:
         id = row.get("id") if row else None
-        if row is None or not isinstance(id, str) or id in kept or stamps.get(id) != row.get("stamp"):
+        if row is None or not isinstance(id, str) or id in kept:
+            return False
+        if stamps.get(id) != row.get("stamp") and not (others_stay and id not in stamps):
             return False
         if outdated is not None and outdated(row):
             return False

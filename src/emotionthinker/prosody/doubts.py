@@ -1,0 +1,54 @@
+"""What to know before the results of `annotate` are used: the `warnings` of its summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from emotionthinker import runs
+from emotionthinker.corpora import manifest
+from emotionthinker.prosody.levels import Calibration
+from emotionthinker.prosody.summary import Tally
+from emotionthinker.records import NO_RECOGNISER
+
+
+def no_longer(job: runs.Run) -> Iterator[str]:
+    """That the folder held clips of other sources."""
+    now = job.manifest["recipe"]["source"]
+    if gone := [source for source in job.previous_recipe.get("source", []) if source not in now]:
+        yield f"{', '.join(gone)} is no source any more: its rows are no longer in {job.folder}"
+
+
+def unread(sources: Sequence[Path]) -> Iterator[str]:
+    """That folders hold sound which nothing here decodes."""
+    if found := manifest.passed_by(sources):
+        yield f"files that were not read: {manifest.how_to_convert(found)}"
+
+
+def waiting(count: int) -> Iterator[str]:
+    """That measured clips are no results of this run."""
+    if count:
+        yield (
+            f"measured clips whose sound is not there now: {count}; they stand in failures.jsonl as missing, what was "
+            "measured is kept: mount the disk or put the files back, then annotate again"
+        )
+
+
+def untold_times(count: int) -> Iterator[str]:
+    """That rows may be meant as parts of a recording, but were not cut."""
+    if count:
+        yield (
+            f"rows with start and end times in no named unit: {count}; the whole file was measured for each: where a "
+            "part of it is meant, call them start_s and end_s (seconds), or write FILE#t=START,END"
+        )
+
+
+def words(tally: Tally, calibration: Calibration) -> Iterator[str]:
+    """What makes the words doubtful."""
+    if warning := calibration.warning():
+        yield warning
+    if unheard := tally.reasons["transcript"][NO_RECOGNISER]:
+        yield (
+            f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "
+            "then annotate again: these clips alone are measured anew"
+        )
