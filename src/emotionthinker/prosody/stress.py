@@ -8,7 +8,7 @@ counted a phone: that cue is weaker, so none leads. Numbers in docs/decisions.md
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ Span = tuple[float, float] | tuple[float, float, int]
 
 MIN_WORDS = 3
 SPAN_SLACK_S = 0.5
-"""How far behind the sound a span may start: labels and decoded sound differ by an encoder's delay."""
+"""How far outside the sound a span may reach: labels and decoded sound differ by an encoder's delay."""
 MAX_STRESSED, STRETCH_WORDS = 3, 20
 """Most stressed words in each stretch of so many words begun."""
 THRESHOLD = 0.8
@@ -71,7 +71,7 @@ LEAST_SPREAD = Cues(length=0.2, loudness=0.2, level=2.0, effort=2.0, excursion=1
 def prominence(
     samples: npt.NDArray[np.float32],
     sample_rate: int,
-    spans: Sequence[Span],
+    spans: Iterable[Span],
     *,
     track: pitch.PitchTrack | None = None,
     weights: Cues = BY_LENGTH,
@@ -80,12 +80,14 @@ def prominence(
 
     `spans` are (start_s, end_s), or (start_s, end_s, phones) where length and loudness count a phone. `track` spares a
     second pitch pass. Zero mean over the spans; zero for fewer than two, or no sound. A cue that a span lacks (such as
-    F0) counts as average. Raises `ValueError` for a span that is not finite, ends before it starts or starts behind
-    the sound.
+    F0) counts as average. Spans may overlap and come in any order; what lies outside the sound is cut off.
+    Raises `ValueError` for samples that are not mono, and for a span that is no such numbers, not finite, ends before
+    it starts, or reaches over half a second out of the sound.
     """
-    if len(samples):
-        _check_spans(spans, len(samples) / sample_rate)
-    if len(spans) < 2 or not len(samples):
+    if np.ndim(samples) != 1 or sample_rate <= 0:
+        raise ValueError(f"samples are {np.shape(samples)} at {sample_rate} Hz; expected mono [n] at a rate over 0")
+    spans = _within(spans, len(samples) / sample_rate)
+    if len(spans) < 2 or not len(samples) or not np.any(samples):
         return [0.0] * len(spans)
     track = pitch.track(samples, sample_rate) if track is None else track
     levels = frame_levels(samples, sample_rate)
@@ -105,12 +107,24 @@ def prominence(
     return [round(float(score), 4) for score in scores]
 
 
-def _check_spans(spans: Sequence[Span], seconds: float) -> None:
-    for i, (start, end, *_) in enumerate(spans):
-        if not 0 <= start <= end < float("inf") or start > seconds + SPAN_SLACK_S:
+def _within(spans: Iterable[Span], seconds: float) -> list[Span]:
+    """The spans, checked, cut to the sound."""
+    within: list[Span] = []
+    for i, span in enumerate(spans):
+        try:
+            start, end = float(span[0]), float(span[1])
+            phones = int(span[2] or 0) if len(span) > 2 else 0
+            whole = len(span) in (2, 3) and (len(span) == 2 or span[2] in (None, phones)) and phones >= 0
+        except (TypeError, ValueError, LookupError):
+            whole = False
+        if not whole:
+            raise ValueError(f"span {i} is {span!r}; expected (start_s, end_s), or (start_s, end_s, phones)")
+        if not -SPAN_SLACK_S <= start <= end < float("inf") or (seconds and end > seconds + SPAN_SLACK_S):
             raise ValueError(
                 f"span {i} is {start:g} to {end:g}; expected seconds, start <= end, within the {seconds:.2f} s of sound"
             )
+        within.append((min(max(start, 0.0), seconds), min(max(end, 0.0), seconds), phones))
+    return within
 
 
 def measure(
@@ -161,10 +175,14 @@ def _z(values: Floats, least: float) -> Floats:
 
 
 def _lengths(spans: Sequence[Span]) -> Floats:
-    """log length, a phone where phones are given: a short word's phones are no shorter for being few."""
-    lengths = [(span[1] - span[0]) / _phones(span) for span in spans]
-    lengths[-1] /= FINAL_LENGTHENING
-    return np.asarray(np.log(np.maximum(lengths, 1e-3)))
+    """log length, a phone where phones are given: a short word's phones are no shorter for being few.
+
+    No length is under a frame: a mark of no length would make all others look alike.
+    """
+    last = max(span[1] for span in spans)
+    lengths = [max(span[1] - span[0], FRAME_S) / _phones(span) for span in spans]
+    drawn_out = [span[1] == last for span in spans]
+    return np.asarray(np.log(np.where(drawn_out, np.divide(lengths, FINAL_LENGTHENING), lengths)))
 
 
 def _phones(span: Span) -> int:
