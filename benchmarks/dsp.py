@@ -31,12 +31,16 @@ def steps(path: str) -> tuple[float, dict[str, float]]:
         return result
 
     samples, rate = timed("load", lambda: audio.load(path))
-    speech = timed("activity", lambda: activity.speech_mask(samples, rate))
+    samples, _ = timed("clicks", lambda: activity.without_clicks(activity.prepared(samples, rate)[0], rate))
+    active, levels = timed(
+        "activity", lambda: (activity.speech_mask(samples, rate), activity.frame_levels(samples, rate))
+    )
     track = timed("F0", lambda: pitch.track(samples, rate))
+    voiced = pitch.at_frames(track, len(active)) > 0
+    speech = timed("steady noise", lambda: activity.without_steady(active, levels, voiced))
     timed("pitch", lambda: pitch.measure(track, speech))
-    voiced = pitch.at_frames(track, len(speech)) > 0
     timed("energy", lambda: energy.measure(samples, rate, speech, voiced))
-    timed("intonation", lambda: intonation.measure(track, speech, activity.frame_levels(samples, rate)))
+    timed("intonation", lambda: intonation.measure(track, speech, levels))
     return len(samples) / rate, spent
 
 
