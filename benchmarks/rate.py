@@ -1,7 +1,8 @@
 """How well speaking rates follow a known stretch: copies 0.8 and 1.25 times as fast must measure 0.8 and 1.25.
 
-Phones over the whole duration follow a stretch by their making; a copy with half a second of silence on either side
-(which must measure the same) shows what that costs.
+Phones over the whole duration follow a stretch by their making; other copies, which must measure the same, show what
+that costs: half a second of silence on either side, two seconds of noise 15 dB under the speech after it, and the clip
+said twice, the second time 20 dB softer (held against both times as loud).
 
     python benchmarks/rate.py FOLDER [--clips 240] [--stretch signalsmith|world|world-alone] [--half report|tune|all]
 
@@ -33,6 +34,10 @@ RATIOS = (0.8, 1.25)
 WITHIN = 0.10
 TARGET = 93.0
 SILENCE, SILENCE_S = "silence around", 0.5
+NOISE, NOISE_S, NOISE_DB = "noise after it", 2.0, -15.0
+TWICE, SOFTER, SOFTER_DB = "said twice", "the second time softer", -20.0
+SAME = ((SILENCE, 1.0), (NOISE, 1.0), (SOFTER, TWICE))
+"""Copies, and what they must measure the same as."""
 METHODS = ("rate.measure", "dictionary+vad", "nuclei+vad", "phones/duration")
 
 
@@ -75,10 +80,24 @@ def stretched(samples: np.ndarray, rate_hz: int, ratio: float, tool: str) -> np.
     return np.asarray(made[: round(len(samples) / ratio)], np.float32)
 
 
-def read(method: str, samples: np.ndarray, rate_hz: int, row: dict[str, Any], track: pitch.PitchTrack) -> Reading:
+def changed(samples: np.ndarray, rate_hz: int) -> dict[str | float, np.ndarray]:
+    """Copies that are spoken no faster and no slower."""
+    quiet = np.zeros(round(SILENCE_S * rate_hz), np.float32)
+    speech = activity.speech_mask(samples, rate_hz)
+    level = float(np.sqrt(np.mean(activity.frame_power(samples, rate_hz)[speech]))) if speech.any() else 0.0
+    noise = np.random.default_rng(0).standard_normal(round(NOISE_S * rate_hz)) * level * 10 ** (NOISE_DB / 20)
+    softer = samples * np.float32(10 ** (SOFTER_DB / 20))
+    return {
+        SILENCE: np.concatenate([quiet, samples, quiet]),
+        NOISE: np.concatenate([samples, noise.astype(np.float32)]),
+        TWICE: np.concatenate([samples, samples]),
+        SOFTER: np.concatenate([samples, softer]),
+    }
+
+
+def read(method: str, samples: np.ndarray, rate_hz: int, text: str, language: str, track: pitch.PitchTrack) -> Reading:
     """One measurement of one clip, voice activity included, its pitch track given."""
     started = time.process_time()
-    text, language = row["transcript"], row["language"]
     active = activity.speech_mask(samples, rate_hz)
     voiced = pitch.at_frames(track, len(active)) > 0
     speech = activity.without_steady(active, activity.frame_levels(samples, rate_hz), voiced)
@@ -129,20 +148,24 @@ def main() -> None:
         if options.stretch == "world":
             samples = stretched(samples, rate_hz, 1.0, "world")
         copies = {1.0: samples, **{r: stretched(samples, rate_hz, r, options.stretch) for r in RATIOS}}
-        quiet = np.zeros(round(SILENCE_S * rate_hz), np.float32)
-        copies[SILENCE] = np.concatenate([quiet, samples, quiet])
+        copies.update(changed(samples, rate_hz))
         seconds += sum(len(copy) for copy in copies.values()) / rate_hz
-        tracks = {ratio: pitch.track(copy, rate_hz) for ratio, copy in copies.items()}
+        tracks = {name: pitch.track(copy, rate_hz) for name, copy in copies.items()}
+        texts = dict.fromkeys((TWICE, SOFTER), f"{row['transcript']} {row['transcript']}")
         for method in options.methods:
-            readings = {ratio: read(method, copy, rate_hz, row, tracks[ratio]) for ratio, copy in copies.items()}
+            readings = {
+                name: read(method, copy, rate_hz, texts.get(name, row["transcript"]), row["language"], tracks[name])
+                for name, copy in copies.items()
+            }
             cpu[method] += sum(reading.cpu_s for reading in readings.values())
             if method == "rate.measure":
                 how.update(f"{row['language']} {reading.how}" for reading in readings.values())
-            still = readings[SILENCE].rate, readings[1.0].rate
-            if all(still):
-                results[f"{method}|  {SILENCE}"].append(still[0] / still[1])
-            else:
-                missed[f"{method}|  {SILENCE}"] += 1
+            for name, other in SAME:
+                still = readings[name].rate, readings[other].rate
+                if all(still):
+                    results[f"{method}|  {name}"].append(still[0] / still[1])
+                else:
+                    missed[f"{method}|  {name}"] += 1
             for ratio in RATIOS:
                 pair = readings[ratio], readings[1.0]
                 ways = pair[0].how if pair[0].how == pair[1].how else "two methods"
