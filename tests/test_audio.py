@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -382,3 +383,11 @@ def test_a_stamp_changes_with_the_file_behind_a_part_and_a_row(tmp_path: Path) -
     for file in (path, tmp_path / "a.parquet"):
         file.write_bytes(b"12345")
     assert all(audio.stamp(name).startswith("5:") for name in names)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.wav").write_bytes(b"nothing to see")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may read everything
+    with pytest.raises(AudioError, match=r"a\.wav: may not be read .*give access") as told:
+        audio.load(tmp_path / "a.wav")
+    assert told.value.kind == "unreadable"

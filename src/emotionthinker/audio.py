@@ -42,8 +42,8 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
     longer than `max_seconds` is refused before it is held in memory. A path may name a part of a recording as a media
     fragment (W3C), and one channel, counted from 1: `talk.opus#t=1.5,4.25&channel=2`; `FILE.parquet#ROW` names sound
     inside a Parquet file (`embedded`). Mono is the mean of the channels that sound. Raises `AudioError` of kind
-    missing, wrong_part, undecodable, truncated, empty, not_finite, out_of_range, cancelled, too_long or (no such
-    channel) wrong_shape.
+    missing, wrong_part, unreadable, undecodable, truncated, empty, not_finite, out_of_range, cancelled, too_long or (no
+    such channel) wrong_shape.
     """
     import soundfile
 
@@ -56,6 +56,8 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
             mixed = Downmix(name, part=part is not None and not part.whole)
             return mixed.finish(_resample(_blocks(file, mixed, part, max_seconds), rate, name, target)), target
     except (soundfile.SoundFileError, TypeError, OSError) as error:
+        if isinstance(place, str) and not os.access(place, os.R_OK):
+            raise AudioError("unreadable", f"{name}: may not be read (permission denied); give access to it") from error
         raise AudioError(
             "undecodable",
             f"{name}: cannot be decoded as sound ({error}); expected WAV, FLAC, OGG or MP3: "

@@ -10,8 +10,8 @@ class EmotionThinkerError(Exception):
 class AudioError(EmotionThinkerError):
     """A sound file or array that cannot be used.
 
-    `kind` is one of `missing`, `undecodable`, `truncated`, `empty`, `not_finite`, `out_of_range`, `cancelled`,
-    `too_long`, `wrong_shape`, `wrong_part`.
+    `kind` is one of `missing`, `unreadable`, `undecodable`, `truncated`, `empty`, `not_finite`, `out_of_range`,
+    `cancelled`, `too_long`, `wrong_shape`, `wrong_part`.
     """
 
     def __init__(self, kind: str, message: str) -> None:
