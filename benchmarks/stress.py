@@ -6,11 +6,11 @@
 LABELS are people's: lines of path, spans ([start_s, end_s] each), human (a number a span) and, where only a part of
 the file is meant, start_s and end_s from which the spans count (`accents.py` writes such a file).
 
-FOLDER holds `manifest.jsonl` with path, dataset, speaker and transcript of CREMA-D and RAVDESS clips. Each syllable has
-an expected level (0 unstressed or a function word, 1 secondary, 2 the stressed syllable of a content word), written
-down here; its place comes from forced alignment. That is a stand-in for what listeners rate, not the ratings: the same
-sentence has the same levels however it is spoken. Weights are fitted on one half of the speakers and held, like the
-package's, against the other half.
+FOLDER holds `manifest.jsonl` with path, dataset, speaker and transcript of CREMA-D, RAVDESS and EmoDB clips. Each
+syllable has an expected level (0 unstressed or a function word, 1 secondary, 2 the stressed syllable of a content
+word), written down here; its place comes from forced alignment. That is a stand-in for what listeners rate, not the
+ratings: the same sentence has the same levels however it is spoken. Weights are fitted on one half of the speakers and
+held, like the package's, against the other half.
 """
 
 from __future__ import annotations
@@ -47,6 +47,43 @@ SENTENCES = {
     "Dogs are sitting by the door": "D AO G Z/2 AA R/0 S IH/2 T IH NG/0 B AY/0 DH AH/0 D AO R/2",
 }
 """ARPAbet syllables, each with its expected level."""
+GERMAN = {
+    "Der Lappen liegt auf dem Eisschrank.": (
+        "D EH R/0 L AA/2 P AH N/0 L IY K T/1 AW F/0 D EY M/0 AY S/2 SH R AA NG K/1"
+    ),
+    "Das will sie am Mittwoch abgeben.": ("D AA S/1 V IH L/0 Z IY/0 AA M/0 M IH T/2 V AO HH/1 AA P/2 G EY/1 B AH N/0"),
+    "Heute abend könnte ich es ihm sagen.": (
+        "HH OY/2 T AH/0 AA/2 B AH N T/0 K ER N/1 T AH/0 IH SH/0 EH S/0 IY M/0 Z AA/2 G AH N/0"
+    ),
+    "Das schwarze Blatt Papier befindet sich da oben neben dem Holzstück.": (
+        "D AA S/0 SH V AA R/2 T S AH/0 B L AA T/1 P AA/0 P IY R/2 B AH/0 F IH N/1 D AH T/0 Z IH SH/0 D AA/1 OW/2 "
+        "B AH N/0 N EY/1 B AH N/0 D EY M/0 HH OW L T S/2 SH T UH K/1"
+    ),
+    "In sieben Stunden wird es soweit sein.": (
+        "IH N/0 Z IY/2 B AH N/0 SH T UH N/2 D AH N/0 V IH R T/0 EH S/0 Z OW/0 V AY T/2 Z AY N/0"
+    ),
+    "Was sind denn das für Tüten, die da unter dem Tisch stehen?": (
+        "V AA S/1 Z IH N T/0 D EH N/0 D AA S/1 F UW R/0 T UW/2 T AH N/0 D IY/0 D AA/1 UH N/1 T ER/0 D EY M/0 "
+        "T IH SH/2 SH T EY/1 AH N/0"
+    ),
+    "Sie haben es gerade hochgetragen und jetzt gehen sie wieder runter.": (
+        "Z IY/0 HH AA/0 B AH N/0 EH S/0 G AH/0 R AA/1 D AH/0 HH OW HH/2 G AH/0 T R AA/1 G AH N/0 UH N T/0 Y EH T S T/1 "
+        "G EY/0 AH N/0 Z IY/0 V IY/1 D ER/0 R UH N/2 T ER/0"
+    ),
+    "An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.": (
+        "AA N/0 D EY N/0 V AO/2 HH AH N/0 EH N/1 D AH N/0 B IH N/0 IH SH/0 Y EH T S T/1 IH/1 M ER/0 N AA HH/0 HH AW/2 "
+        "Z AH/0 G AH/0 F AA/1 R AH N/0 UH N T/0 HH AA/0 B AH/0 AA K/2 N EH S/0 B AH/0 Z UW HH T/2"
+    ),
+    "Ich will das eben wegbringen und dann mit Karl was trinken gehen.": (
+        "IH SH/0 V IH L/0 D AA S/0 EY/1 B AH N/0 V EH K/2 B R IH NG/1 AH N/0 UH N T/0 D AA N/0 M IH T/0 K AA R L/2 "
+        "V AA S/0 T R IH NG/2 K AH N/0 G EY/1 AH N/0"
+    ),
+    "Die wird auf dem Platz sein, wo wir sie immer hinlegen.": (
+        "D IY/0 V IH R T/0 AW F/0 D EY M/0 P L AA T S/2 Z AY N/0 V OW/0 V IY R/0 Z IY/0 IH/2 M ER/0 HH IH N/2 L EY/1 "
+        "G AH N/0"
+    ),
+}
+"""The sentences of EmoDB in the English phones that come nearest: places of syllables are rougher than in English."""
 
 
 def syllables(samples: np.ndarray, sample_rate: int, sentence: str) -> list[tuple[float, float]] | None:
@@ -138,13 +175,14 @@ def main() -> None:
         labelled(options.labels)
         return
     rows = [json.loads(line) for line in (options.folder / "manifest.jsonl").read_text().splitlines() if line]
-    for corpus in ("crema_d", "ravdess"):
-        known = [row for row in rows if row["dataset"] == corpus and row.get("transcript") in SENTENCES]
+    for corpus in ("crema_d", "ravdess", "emodb"):
+        sentences = GERMAN if corpus == "emodb" else SENTENCES
+        known = [row for row in rows if row["dataset"] == corpus and row.get("transcript") in sentences]
         drawn = np.random.default_rng(0).permutation(len(known))[: options.clips]
         clips, failed = [], 0
         for row in (known[i] for i in drawn):
             samples, sample_rate = audio.load(options.folder / row["path"])
-            sentence = SENTENCES[row["transcript"]]
+            sentence = sentences[row["transcript"]]
             spans = syllables(samples, sample_rate, sentence)
             if spans is None:
                 failed += 1

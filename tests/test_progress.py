@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_off_a_terminal_a_line_is_written_now_and_then(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress.progress_bar(100, show=True) as advance:
-        advance(40)
+        advance(40, resumed=True)
         for number in range(20):
             clock.now += 3
             advance(1, failed=number == 5)
@@ -69,3 +69,10 @@ def test_what_is_followed_is_counted_as_it_is_worked_on(clock: Clock, capsys: py
         told.append(f"{number} {capsys.readouterr().err}")
     told.append(capsys.readouterr().err)
     assert told == ["0 ", "1 ", "2 cot: 4 of 5, 0:00:20 left\n", "cot: 5 of 5\n"]
+
+
+def test_the_time_left_is_that_of_rows_worked_in_batches_too(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.progress_bar(32, show=True, what="emotions") as advance:
+        clock.now += 80
+        advance(8, failed=1)
+    assert capsys.readouterr().err == "emotions: 8 of 32, 1 failed, 0:04:00 left\n"

@@ -20,12 +20,13 @@ EVERY_S = 30.0
 
 @contextlib.contextmanager
 def progress_bar(total: int, done: int = 0, *, show: bool, what: str = "annotate") -> Iterator[Callable[..., None]]:
-    """Yields what to call with the number of rows that got done (1 if none is given), and of these the `failed`.
+    """Yields what to call with the number of rows that got done (1 if none is given), of these the `failed`, and
+    whether they are `resumed` from an earlier run.
 
     The bar is drawn, or the first line is due, with the first call: an error that comes before stands alone.
     """
     if not show:
-        yield lambda rows=1, failed=0: None
+        yield lambda rows=1, failed=0, resumed=False: None
         return
     from rich.console import Console
 
@@ -55,7 +56,7 @@ class _Bar:
         self._task = self._progress.add_task(what, total=total, completed=done)
         self._drawn = False
 
-    def advance(self, rows: int = 1, failed: int = 0) -> None:
+    def advance(self, rows: int = 1, failed: int = 0, resumed: bool = False) -> None:
         if not self._drawn:
             self._progress.start()
             self._drawn = True
@@ -74,12 +75,13 @@ class _Log:
         self._worked = self._untold = 0
         self._began = self._told = time.monotonic()
 
-    def advance(self, rows: int = 1, failed: int = 0) -> None:
-        """Rows that come in one call of several were done by an earlier run: they tell nothing of the speed."""
+    def advance(self, rows: int = 1, failed: int = 0, resumed: bool = False) -> None:
+        """Rows of an earlier run tell nothing of the speed."""
         self._done += rows
         self._failed += failed
-        self._worked += rows == 1
-        self._untold += rows == 1
+        if not resumed:
+            self._worked += rows
+            self._untold += rows
         if time.monotonic() - self._told >= EVERY_S:
             self._tell()
 

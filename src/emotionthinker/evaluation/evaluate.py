@@ -238,7 +238,8 @@ def _stored(
         with progress_bar(len(ids), len(ids) - len(left), show=True, what=title) as advance:
             for start in range(0, len(left), size):
                 heard: dict[str, Samples] = {}
-                for id_ in left[start : start + size]:
+                batch = left[start : start + size]
+                for id_ in batch:
                     try:
                         heard[id_] = audio.load(sounds[id_])[0]
                     except AudioError as error:
@@ -248,8 +249,7 @@ def _stored(
                         failed[row["id"]] = row
                     else:
                         store.append(row)
-                for id_ in left[start : start + size]:
-                    advance(failed=id_ in failed)
+                advance(len(batch), failed=sum(id_ in failed for id_ in batch))
         if len(failed) == len(ids):
             first = next(iter(failed.values()))
             raise RecipeError(f"none of {len(ids)} clips could be heard; the first: {first['id']}: {first['error']}")

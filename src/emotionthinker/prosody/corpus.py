@@ -130,7 +130,7 @@ class _Measuring:
             self.waiting += part.waiting
             self.timed += sum(entries.has_untold_times(clip.utterance) for clip in clips.values())
             self.resumed += len(clips) - len(missing)
-            self.advance(len(clips) - len(missing))
+            self.advance(len(clips) - len(missing), resumed=True)
             self.part_of |= dict.fromkeys(missing, part)
             for id in missing:
                 yield clips[id].utterance.model_dump(mode="json", exclude_defaults=True)
