@@ -172,21 +172,16 @@ def _widened(mask: Mask) -> Mask:
 
 
 def _loud_about(levels: Floats, sounding: Mask) -> Floats:
-    """The loud level of the second before or the second after each frame, whichever is softer, dB.
+    """The loud level of the second before and the second after each frame, dB: power-weighted mean power, as a clip's.
 
-    Power-weighted mean power, as for a clip; a side without sound does not count. The softer one, so that a soft
-    sentence after a loud one is measured by its own level from its beginning.
+    The softer of the two would serve soft speech right beside loud speech better, and noise worse (docs/decisions.md).
     """
     from scipy.ndimage import uniform_filter1d
 
     power = np.where(sounding, 10 ** (levels / 10), 0.0)
-    frames = round(_CORE_ABOUT_S / FRAME_S)
-    sides = []
-    for origin in (-(frames // 2), (frames - 1) // 2):
-        squares, sums = (uniform_filter1d(v, frames, mode="constant", origin=origin) for v in (power**2, power))
-        heard = sums > 10 ** (FLOOR_DBFS / 10)
-        sides.append(np.where(heard, _decibel(squares / np.where(heard, sums, 1.0)), np.inf))
-    return np.minimum(*sides)
+    frames = 2 * round(_CORE_ABOUT_S / FRAME_S) + 1
+    squares, sums = (uniform_filter1d(values, frames, mode="constant") for values in (power**2, power))
+    return _decibel(squares / np.maximum(sums, 10 ** (FLOOR_DBFS / 10)))
 
 
 def trim(samples: npt.NDArray[np.float32], sample_rate: int, margin_s: float = 0.2) -> npt.NDArray[np.float32]:
