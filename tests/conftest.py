@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from emotionthinker.cli.extras import NOT_FOR_OLDER
+# Each of these makes rich and typer take a pipe for a terminal, or a terminal for a narrow one.
+for _name in ("GITHUB_ACTIONS", "FORCE_COLOR", "PY_COLORS", "NO_COLOR", "TTY_COMPATIBLE", "TERMINAL_WIDTH", "COLUMNS"):
+    os.environ.pop(_name, None)
+
+from emotionthinker.cli.extras import NOT_FOR_OLDER  # noqa: E402
 
 SAMPLE_RATE = 16000
 

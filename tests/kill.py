@@ -14,6 +14,23 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+HOLDING = """
+import sys, time
+from pathlib import Path
+out, sign, inside = Path(sys.argv.pop(1)), sys.argv.pop(1), []
+def hold(event, _):
+    if event in ("open", "os.rename") and not inside:
+        inside.append(1)
+        while any(found.stat().st_size for found in out.glob(sign)):
+            time.sleep(600)
+        inside.clear()
+sys.addaudithook(hold)
+from emotionthinker.cli import main
+main()
+"""
+"""The command, which holds still at the next file it opens or renames once there is a sign: however late the kill
+comes, it comes amid the work."""
+
 
 def kill_at(command: str, recipe: BaseModel, out: Path, sign: str, **changes: Any) -> None:
     """Start `emotionthinker COMMAND` on the recipe and SIGKILL it when `out` holds a file that matches `sign`."""
@@ -25,7 +42,7 @@ def kill_at(command: str, recipe: BaseModel, out: Path, sign: str, **changes: An
 def kill_when(arguments: Sequence[str], out: Path, sign: str) -> None:
     """Start `emotionthinker ARGUMENTS` and SIGKILL it when `out` holds a file that matches `sign` and is not empty."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "emotionthinker", *arguments],
+        [sys.executable, "-c", HOLDING, str(out), sign, *arguments],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

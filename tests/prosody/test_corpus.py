@@ -265,12 +265,13 @@ def test_a_torn_last_line_is_measured_again(clips: Path, tmp_path: Path) -> None
 
 
 JOB = """
-import os, signal, sys; from pathlib import Path; from emotionthinker.prosody import batch, corpus, parts
+import os, signal, sys, time; from pathlib import Path; from emotionthinker.prosody import batch, corpus, parts
 parts.ROWS, measure = 16, batch._measure
 
 def deadly(row, *options):
     if row["id"] == os.environ.get("DEADLY"):
         os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(float(os.environ.get("SLOW", 0)))
     return measure(row, *options)
 
 batch._measure = deadly
@@ -309,6 +310,7 @@ def test_kill_and_resume_loses_and_doubles_nothing(
     monkeypatch.setattr(parts, "ROWS", 16)
     out, fresh = tmp_path / "out", tmp_path / "fresh"
     options = {"shard_rows": shard_rows, "embed_audio": shard_rows > 0}
+    monkeypatch.setenv("SLOW", "0.3")
     process = start(tmp_path, forty, out, shard_rows)
     while process.poll() is None and stored(out) < least:
         time.sleep(0.01)
@@ -332,8 +334,11 @@ def tables(out: Path) -> dict[str, list[str]]:
     return {str(p.relative_to(out)): [u.id for u in parquet.read(p)] for p in sorted(out.rglob("*.parquet"))}
 
 
-def test_a_worker_killed_in_flight_loses_and_doubles_nothing(forty: Path, tmp_path: Path) -> None:
+def test_a_worker_killed_in_flight_loses_and_doubles_nothing(
+    forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
+    monkeypatch.setenv("SLOW", "0.3")
     process = start(tmp_path, forty, out, 0)
     while process.poll() is None and stored(out) < 5:
         time.sleep(0.01)

@@ -26,6 +26,8 @@ def cluster() -> Iterator[Any]:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("ray is not installed: pip install 'emotionthinker[ray]'")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_TMPDIR"] = "/tmp"  # sockets lie there, whose paths must be short
+    os.environ.pop("RAY_ADDRESS", None)
     import ray
 
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 << 20)

@@ -62,7 +62,9 @@ def chat(text: str) -> Reply:
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEndpoint]:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     monkeypatch.delenv("EMOTIONTHINKER_ENDPOINT_MODEL", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     fake = FakeEndpoint()
     yield fake
     fake.server.shutdown()

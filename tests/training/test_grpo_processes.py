@@ -20,7 +20,7 @@ from emotionthinker.training import grpo, ptr
 from emotionthinker.training.grpo_log import read_log
 from emotionthinker.training.world import leave
 
-from .gloo import threads
+from .gloo import come_to
 from .grpo_helpers import GROUP, coin_reasoning, earnable, lora_norm, recipe_of, rows_of, trainer_of, write_records
 
 WORLD = 2
@@ -67,9 +67,9 @@ def rank_main(rank: int, thinker: Path, records: Path, folder: Path) -> None:
     seen = scored(thinker, records, folder, rank, WORLD)
     assert torch.distributed.get_backend() == "gloo"
     (folder / f"rank{rank}.json").write_text(json.dumps(seen))
-    assert threads()
+    assert come_to(True)
     leave()
-    assert not threads()
+    assert come_to(False)
 
 
 def test_tau_and_schedule_are_the_same_on_one_and_two_processes(

@@ -21,10 +21,11 @@ from emotionthinker.training.sft import SftRecipe, run
 WORLD = 2
 ROOT = Path(__file__).parents[2]
 COMMAND = """
-import atexit, os
+import atexit, os, sys
+sys.path.insert(0, os.getcwd())
 from emotionthinker.cli import main
-from tests.training.gloo import threads
-atexit.register(lambda: threads() and os._exit(3))  # they could abort the interpreter's end
+from tests.training.gloo import come_to
+atexit.register(lambda: come_to(False) or os._exit(3))  # they could abort the interpreter's end
 main()
 """
 

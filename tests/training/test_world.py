@@ -7,7 +7,7 @@ import torch
 
 from emotionthinker.training import world
 
-from .gloo import threads
+from .gloo import come_to
 
 
 def test_a_group_held_by_a_cycle_ends_with_its_threads() -> None:
@@ -15,9 +15,9 @@ def test_a_group_held_by_a_cycle_ends_with_its_threads() -> None:
     trainer = SimpleNamespace(group=torch.distributed.group.WORLD)
     trainer.itself = trainer
     del trainer
-    assert threads()
+    assert come_to(True)
     world.leave()
-    assert not threads()
+    assert come_to(False)
     assert not torch.distributed.is_initialized()
 
 
