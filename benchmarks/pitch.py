@@ -4,7 +4,8 @@
 
 FOLDER holds sound files and `truth.jsonl`: one object a clip with path, speaker, condition, contour, hop_s and f0_hz
 (0 = unvoiced). The voices are split in two halves that share no voice: what is tuned is tuned on `tune`, `report`
-is what may be claimed. Praat (autocorrelation, 60-600 Hz, its other defaults) needs the extra `gpl`.
+is what may be claimed. Costs are of one thread. Praat (autocorrelation, 60-600 Hz, its other defaults) needs the extra
+`gpl`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from emotionthinker import audio
 from emotionthinker.prosody import pitch
@@ -114,7 +116,8 @@ def main() -> None:
     for backend in backends:
         track = tracker(backend)
         track(np.full(16000, 0.1, np.float32) * np.sin(np.arange(16000, dtype=np.float32) / 10), 16000)
-        results = [scores(clip, options.folder, track, options.repeat) for clip in clips]
+        with threadpool_limits(1):  # waiting threads spin, and on a busy machine cost more than the work
+            results = [scores(clip, options.folder, track, options.repeat) for clip in clips]
         for step, repair in enumerate(("", " + octave repair")):
             print(f"\n{backend + repair:24}\n{'':16} clips   GPE %  median off > 1 st %  CPU s / s")
             for name in ("tune", "report"):
