@@ -164,3 +164,10 @@ def test_a_failed_or_killed_build_leaves_no_target(tmp_path: Path) -> None:
     assert [path.name for path in target.iterdir()] == ["whole"]
     with weights.built(target) as again:
         assert again is None
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told = pytest.raises(WeightsError, match=r"file/cache cannot be written .*set EMOTIONTHINKER_HOME")
+    with told, weights.locked(tmp_path / "file" / "cache"):
+        pass

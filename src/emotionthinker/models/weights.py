@@ -103,12 +103,24 @@ def home(folder: str | Path | None = None) -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One process at a time works in `folder`; the operating system frees the lock of a process that died."""
+    """One process at a time works in `folder`; the operating system frees the lock of a process that died.
+
+    Raises `WeightsError` for a folder that cannot be written.
+    """
     from filelock import FileLock
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(str(folder / ".lock")):
+    lock = FileLock(str(folder / ".lock"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise WeightsError(
+            f"the cache {folder} cannot be written ({error.strerror}); set EMOTIONTHINKER_HOME to a folder that can"
+        ) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def missing(folder: str | Path | None = None, parts: tuple[Part, ...] = PARTS) -> list[Part]:
