@@ -27,6 +27,7 @@ _BAND_HZ = 3000.0
 _STEP_ST = 0.25
 _CANDIDATES = 6
 _BLOCK = 4096
+_PIECE = 16
 
 # In units of correlation. Tuned on the `tune` voices of benchmarks/pitch.py and on speech resynthesised with a known F0
 # (benchmarks/imposed_pitch.py), one value at a time.
@@ -118,7 +119,7 @@ def candidates(sound: Singles) -> Candidates:
         spectrum = rfft(frames[block] * _window(), _FFT, axis=1)
         power = spectrum.real[:, :bins] ** 2 + spectrum.imag[:, :bins] ** 2
         octaves[block], strength[block] = _peaks(power, lags)
-        energy[block] = power @ lags.energy
+        energy[block] = _product(power, lags.energy[:, None])[:, 0]
     loud = float(np.sum(energy**2) / max(np.sum(energy), 1e-12))
     return Candidates(octaves, strength, 10 * np.log10(np.maximum(energy, 1e-12) / max(loud, 1e-12)))
 
@@ -145,7 +146,13 @@ def _peaks(power: Singles, lags: Lags) -> tuple[Floats, Floats]:
 
 
 def _correlation(spectrum: Singles, cosines: Singles, energy: Singles) -> Singles:
-    return np.asarray((spectrum @ cosines) / np.maximum(spectrum @ energy, 1e-12)[:, None])
+    return np.asarray(_product(spectrum, cosines) / np.maximum(_product(spectrum, energy[:, None]), np.float32(1e-12)))
+
+
+def _product(rows: Singles, matrix: Singles) -> Singles:
+    """rows @ matrix in pieces too small for BLAS to share out: its waiting threads spin, which costs twice the work."""
+    pieces = np.pad(rows, ((0, -len(rows) % _PIECE), (0, 0))).reshape(-1, _PIECE, rows.shape[1])
+    return np.asarray(np.matmul(pieces, matrix).reshape(-1, matrix.shape[1])[: len(rows)])
 
 
 def _path(found: Candidates, extra_cost: Floats) -> tuple[Floats, Floats]:
