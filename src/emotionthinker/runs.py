@@ -93,6 +93,16 @@ def stored_lines(path: str | Path) -> Iterator[tuple[bytes, dict[str, Any] | Non
             yield line, row if isinstance(row, dict) else None
 
 
+def places_of(path: str | Path) -> dict[str, int]:
+    """Offset of the last row of each `key` in a file of JSON lines, for rows that stay on the disk."""
+    places, offset = dict[str, int](), 0
+    for line, row in stored_lines(path):
+        if row is not None:
+            places[row["key"]] = offset
+        offset += len(line)
+    return places
+
+
 class JsonlStore:
     """Append-only JSON lines keyed by one field; the work done before a kill is found again.
 

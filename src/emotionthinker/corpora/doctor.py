@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from emotionthinker import __version__, audio, embedded, runs, workers
+from emotionthinker import __version__, audio, runs, workers
 from emotionthinker.corpora import base, manifest, registry, soundness
 from emotionthinker.corpora.manifest import BadRow
 from emotionthinker.corpora.verdicts import UNUSABLE, VERDICTS, Copies, Limits, Verdict, verdicts
@@ -119,7 +119,7 @@ def examine(task: Task) -> dict[str, Any]:
 def _key(sound: str | None) -> str | None:
     """Path, size and time of the file, and what measures it; None when it is not there."""
     try:
-        status = os.stat(audio.fragment(embedded.file_of(sound or "")).path)
+        status = os.stat(audio.file_of(sound or ""))
     except OSError:
         return None
     return f"{sound}|{status.st_size}|{status.st_mtime_ns}|{__version__}|{soundness.MEASURES}"
@@ -127,7 +127,7 @@ def _key(sound: str | None) -> str | None:
 
 def _judge(recipe: DoctorRecipe, out: Path, clean: Path | None, failed: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Second pass: verdicts in the order of the source, written as they come."""
-    places = _places(out / "examined.jsonl")
+    places = runs.places_of(out / "examined.jsonl")
     counts: Counter[str] = Counter()
     copies = Copies()
     texts = recipe.corpus is not None or not recipe.source.is_dir()
@@ -186,15 +186,6 @@ def _report(
     if found:
         what = "; ".join(f"{v.verdict}: {v.fix}" for v in found)
         fixes.write(f"{'keep' if usable else 'leave out'}\t{path}\t{what}\n")
-
-
-def _places(path: Path) -> dict[str, int]:
-    places, offset = {}, 0
-    with open(path, "rb") as lines:
-        for line in lines:
-            places[json.loads(line)["key"]] = offset
-            offset += len(line)
-    return places
 
 
 def _row(item: Utterance | BadRow, places: dict[str, int], examined: Any, failed: dict[str, Any]) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def _missing(recipe: AugmentRecipe, folder: Path, store: runs.JsonlStore) -> tup
 
 def _gather(recipe: AugmentRecipe, out: Path, folder: Path, failures: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Write manifest, rejected and failures in the order of the source, as they come; returns the counts."""
-    places = _places(out / "results.jsonl")
+    places = runs.places_of(out / "results.jsonl")
     tally, clips = Tally(), set(failures)
     with (
         open(out / "results.jsonl", "rb") as results,
@@ -223,16 +223,6 @@ def _gather(recipe: AugmentRecipe, out: Path, folder: Path, failures: dict[str, 
         "headroom_wanted_db": tally.headroom_db(recipe.headroom_db),
         "by_kind": tally.by_kind(),
     }
-
-
-def _places(path: Path) -> dict[str, int]:
-    """Where the last result of each key lies: the results themselves stay on the disk."""
-    places, offset = {}, 0
-    for line, row in runs.stored_lines(path):
-        if row is not None:
-            places[row["key"]] = offset
-        offset += len(line)
-    return places
 
 
 def _row(task: Task, result: dict[str, Any]) -> dict[str, Any]:
