@@ -50,12 +50,12 @@ def real_masks(folder: Path, rng: np.random.Generator) -> list[Mask]:
     masks: list[Mask] = []
     for place in rng.permutation(len(rows)):
         samples, rate = audio.load(folder / rows[place]["path"])
-        speech = activity.speech_mask(samples, rate)
+        levels, speech, _ = activity.measure(samples, rate)
         track = pitch.track(samples, rate)
         inside = np.interp(track.times_s, np.arange(len(speech)) * activity.FRAME_S, speech) > 0.5
         voiced = (track.f0_hz > 0) & inside
         if voiced.sum() * HOP_S >= MIN_VOICED_S:
-            masks.append(Mask(track.times_s, voiced, speech, activity.frame_levels(samples, rate)))
+            masks.append(Mask(track.times_s, voiced, speech, levels))
         if len(masks) == CLIPS:
             break
     return masks

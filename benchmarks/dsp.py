@@ -32,9 +32,7 @@ def steps(path: str) -> tuple[float, dict[str, float]]:
 
     samples, rate = timed("load", lambda: audio.load(path))
     samples, _ = timed("clicks", lambda: activity.without_clicks(activity.prepared(samples, rate)[0], rate))
-    active, levels = timed(
-        "activity", lambda: (activity.speech_mask(samples, rate), activity.frame_levels(samples, rate))
-    )
+    levels, active, _ = timed("activity", lambda: activity.measure(samples, rate))
     track = timed("F0", lambda: pitch.track(samples, rate))
     voiced = pitch.at_frames(track, len(active)) > 0
     speech = timed("steady noise", lambda: activity.without_steady(active, levels, voiced))

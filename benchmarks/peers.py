@@ -62,18 +62,23 @@ def ours(backend: str) -> Method:
 
     def hear(path: Path) -> Heard:
         samples, rate_hz = audio.load(path)
-        speech = activity.speech_mask(samples, rate_hz)
+        samples, skipped_s = activity.prepared(samples, rate_hz)
+        samples, _ = activity.without_clicks(samples, rate_hz)
+        levels, active, core = activity.measure(samples, rate_hz)
         track = pitch.track(samples, rate_hz, backend)
+        voiced = pitch.at_frames(track, len(active)) > 0
+        speech = activity.without_steady(active, levels, voiced)
+        core &= speech | ~active
         found = pitch.measure(track, speech)
-        level = energy.measure(samples, rate_hz, speech).active_dbfs
-        intonation.measure(track, speech, activity.frame_levels(samples, rate_hz))
+        level = energy.measure(samples, rate_hz, speech, voiced).active_dbfs
+        intonation.measure(track, speech, levels)
         repaired = pitch.repair_octaves(track)
         median = found.median_hz if found.reliable else None
-        return Heard(median, level, repaired.times_s, repaired.f0_hz, (samples, speech))
+        return Heard(median, level, repaired.times_s + skipped_s, repaired.f0_hz, (samples, speech, core))
 
     def pace(heard: Heard, text: str | None, language: str | None) -> float | None:
-        samples, speech = heard.state
-        return rate.measure(samples, RATE, speech, text, language)[0].articulation
+        samples, speech, core = heard.state
+        return rate.measure(samples, RATE, speech, text, language, core)[0].articulation
 
     return Method(f"ours, `{backend}`", hear, pace)
 

@@ -98,10 +98,10 @@ def changed(samples: np.ndarray, rate_hz: int) -> dict[str | float, np.ndarray]:
 def read(method: str, samples: np.ndarray, rate_hz: int, text: str, language: str, track: pitch.PitchTrack) -> Reading:
     """One measurement of one clip, voice activity included, its pitch track given."""
     started = time.process_time()
-    active = activity.speech_mask(samples, rate_hz)
+    levels, active, core = activity.measure(samples, rate_hz)
     voiced = pitch.at_frames(track, len(active)) > 0
-    speech = activity.without_steady(active, activity.frame_levels(samples, rate_hz), voiced)
-    core = activity.core_mask(samples, rate_hz) & (speech | ~active)
+    speech = activity.without_steady(active, levels, voiced)
+    core &= speech | ~active
     if method == "phones/duration":
         phones = sum(words.count(words.read(text, language), language))
         found, how = phones / (len(samples) / rate_hz), method

@@ -8,6 +8,7 @@ left to the voicing of the pitch track.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,22 @@ _CORE_MARGIN_S = 0.05
 _CORE_ABOUT_S = 1.0
 _CORE_SOFTEST_DB = 30.0
 _CORE_LEAST_DB = 10.0
+
+
+class Activity(NamedTuple):
+    """10 ms frames [n]: their levels (dBFS), those that hold speech, and those of its core; clicks are silence."""
+
+    levels: Floats
+    speech: Mask
+    core: Mask
+
+
+class _Heard(NamedTuple):
+    """Frame levels in dB, frames that are no digital silence, and the clip's loud level; None for a silent clip."""
+
+    levels: Floats
+    sounding: Mask
+    loud: float | None
 
 
 def prepared(samples: npt.NDArray[np.float32], sample_rate: int) -> tuple[npt.NDArray[np.float32], float]:
@@ -107,6 +124,12 @@ def smoothed_levels(power: Floats) -> Floats:
     return _decibel(np.convolve(np.pad(power, 1), (0.25, 0.5, 0.25), "valid")) if len(power) else np.zeros(0)
 
 
+def measure(samples: npt.NDArray[np.float32], sample_rate: int) -> Activity:
+    """What `frame_levels`, `speech_mask` and `core_mask` tell of mono samples [n], from one pass over them."""
+    heard = _heard(samples, sample_rate)
+    return Activity(heard.levels, _speech(heard), _core(heard))
+
+
 def speech_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     """True for the 10 ms frames that hold speech; all False for a silent clip.
 
@@ -114,7 +137,11 @@ def speech_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     quiet frames have no influence) and, where steady noise lies under the speech, at least 5 dB above that noise.
     Gaps up to 100 ms (stop closures) are bridged, bursts under 50 ms (clicks) dropped.
     """
-    levels, sounding, loud = _heard(samples, sample_rate)
+    return _speech(_heard(samples, sample_rate))
+
+
+def _speech(heard: _Heard) -> Mask:
+    levels, sounding, loud = heard
     if loud is None:
         return np.zeros(len(levels), bool)
     noise = _noise_level(levels, sounding, loud)
@@ -154,7 +181,11 @@ def core_mask(samples: npt.NDArray[np.float32], sample_rate: int) -> Mask:
     for a silent clip. Soft sounds are left out: it measures how long speech takes, not where it is. Chosen by
     benchmarks/rate.py on half the speakers.
     """
-    levels, sounding, loud = _heard(samples, sample_rate)
+    return _core(_heard(samples, sample_rate))
+
+
+def _core(heard: _Heard) -> Mask:
+    levels, sounding, loud = heard
     if loud is None:
         return np.zeros(len(levels), bool)
     quiet = float(np.percentile(levels[sounding], _CORE_QUIET))
@@ -194,20 +225,17 @@ def trim(samples: npt.NDArray[np.float32], sample_rate: int, margin_s: float = 0
     return samples[max(0, first) : last]
 
 
-def _heard(samples: npt.NDArray[np.float32], sample_rate: int) -> tuple[Floats, Mask, float | None]:
-    """(frame levels in dB, frames that are no digital silence, the clip's loud level; None for a silent clip).
-
-    Clicks count as digital silence. The loud level is the power-weighted mean power: quiet frames have no influence
-    on it.
-    """
+def _heard(samples: npt.NDArray[np.float32], sample_rate: int) -> _Heard:
+    """Clicks count as digital silence. The loud level is the power-weighted mean power: quiet frames have no influence
+    on it."""
     frames = frame_power(samples, sample_rate)
     for click in clicks.find(frames):
         frames[click] = 0.0
     levels, sounding = smoothed_levels(frames), frames > 0
     if not len(samples) or float(np.abs(samples).max()) < SILENT_PEAK:
-        return levels, sounding, None
+        return _Heard(levels, sounding, None)
     power = 10 ** (levels[sounding] / 10)
-    return levels, sounding, float(_decibel(np.sum(power**2) / np.sum(power)))
+    return _Heard(levels, sounding, float(_decibel(np.sum(power**2) / np.sum(power))))
 
 
 def _noise_level(levels: Floats, sounding: Mask, loud: float) -> float:

@@ -106,10 +106,10 @@ def measure(
     samples, skipped_s = activity.prepared(samples, sample_rate)
     samples, clicks = activity.without_clicks(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
-    active, levels = activity.speech_mask(samples, sample_rate), activity.frame_levels(samples, sample_rate)
+    levels, active, core = activity.measure(samples, sample_rate)
     voiced = pitch.at_frames(track, len(active)) > 0
     speech = activity.without_steady(active, levels, voiced)
-    core = activity.core_mask(samples, sample_rate) & (speech | ~active)
+    core &= speech | ~active
     ear = None
     if transcribe and not (text or "").strip() and len(samples) <= whisper.WINDOW_S * sample_rate:
         ear = stress_detector.ear_of(stress, recogniser)
