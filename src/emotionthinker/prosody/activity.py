@@ -7,6 +7,7 @@ left to the voicing of the pitch track.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -92,10 +93,9 @@ def frame_power(samples: npt.NDArray[np.float32], sample_rate: int, sections: Fl
     `sections` [n, 6] filter instead of the 60 Hz high-pass. Digital silence, in a frame or at the end of the clip, has
     power 0, though the filter may still ring there.
     """
-    from scipy.signal import butter, sosfilt
+    from scipy.signal import sosfilt
 
-    if sections is None:
-        sections = butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos")
+    sections = _high_pass(sample_rate) if sections is None else sections
     state = np.zeros((len(sections), 2))
     frames = math.ceil(len(samples) / sample_rate / FRAME_S - 1e-9)
     edges = np.rint(np.arange(frames + 1) * FRAME_S * sample_rate).astype(np.intp)
@@ -112,6 +112,14 @@ def frame_power(samples: npt.NDArray[np.float32], sample_rate: int, sections: Fl
         sounding = np.logical_or.reduceat(block != 0, starts)
         sums[first:last] = np.where(sounding, np.add.reduceat(np.square(filtered), starts), 0.0)
     return sums / (FRAME_S * sample_rate)
+
+
+@functools.lru_cache(maxsize=8)
+def _high_pass(sample_rate: int) -> Floats:
+    """Kept: designing it takes longer than filtering a short clip."""
+    from scipy.signal import butter
+
+    return np.asarray(butter(2, _HIGH_PASS_HZ, "highpass", fs=sample_rate, output="sos"))
 
 
 def frame_levels(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
