@@ -90,6 +90,21 @@ def test_annotate_reports_failures_and_keeps_the_rest(
     assert failures[0]["reason"] == "undecodable"
 
 
+def test_a_dry_run_of_annotate_tells_what_would_fail_and_writes_nothing(
+    tmp_path: Path, speech: Callable[..., np.ndarray]
+) -> None:
+    soundfile.write(tmp_path / "good.wav", speech(seconds=1.0), 16000)
+    command = ["annotate", str(tmp_path), "--out", str(tmp_path / "out"), "--no-transcribe", "--dry-run"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["sampled"] == 1
+    (tmp_path / "bad.wav").write_bytes(b"no sound")
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    assert [problem["id"] for problem in json.loads(result.stdout)["problems"]] == ["bad.wav"]
+    assert not (tmp_path / "out").exists()
+
+
 def test_annotate_writes_shards_with_the_sound_inside(tmp_path: Path, speech: Callable[..., np.ndarray]) -> None:
     import pyarrow.parquet as pq
 

@@ -74,6 +74,11 @@ EmbedAudio = Annotated[
     bool, typer.Option("--embed-audio", help="Shards hold the sound, not its path.", rich_help_panel=LARGE)
 ]
 
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Measure up to 40 clips, tell hours, size and rows that would fail; write nothing."),
+]
+
 
 def annotate(
     source: Sources,
@@ -91,6 +96,7 @@ def annotate(
     speaker_model: SpeakerModel = "",
     accept_non_commercial: AcceptNonCommercial = False,
     stress: StressMethod = "acoustic",
+    dry_run: DryRun = False,
 ) -> None:
     """Measure pitch, energy, rate, stress, intonation, speaker and words of speech (section 3.1).
 
@@ -101,12 +107,13 @@ def annotate(
     Examples:
 
     - `emotionthinker annotate recordings/ more.flac --out runs/annotate`
+    - how long it would take: `emotionthinker annotate speech.jsonl --out runs/annotate --dry-run`
     - a manifest, its own cuts: `emotionthinker annotate speech.jsonl --calibration fit --out runs/annotate`
     - shards with sound: `emotionthinker annotate speech.parquet --shard-rows 1000 --embed-audio --out runs/annotate`
     - a cluster: `emotionthinker annotate speech.parquet --engine ray --ray-address auto --out /shared/annotate`
     """
     from emotionthinker.errors import RecipeError
-    from emotionthinker.prosody import corpus
+    from emotionthinker.prosody import corpus, forecast
 
     if engine not in ("pool", "ray"):
         raise RecipeError(f"--engine is {engine!r}; expected pool or ray")
@@ -127,6 +134,10 @@ def annotate(
         stress=stress,
     )
     tell_of_recogniser(transcribe, recogniser)
+    if dry_run:
+        expected = forecast.forecast(recipe, out)
+        typer.echo(json.dumps(expected, indent=2, ensure_ascii=False))
+        raise typer.Exit(1 if expected["problems"] else 0)
     counts = corpus.run(recipe, out)
     typer.echo(json.dumps(counts, indent=2))
     fail_for(counts["failed"], "rows", out / "failures.jsonl")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -119,3 +120,14 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
         sound = audio.stamp(item.audio or "")
         text = f"{__version__}|{item.model_dump_json()}|{sound}|{settings}"
         yield Task(item, runs.digest(text), absent=sound == "missing")
+
+
+def measuring(recipe: AnnotateRecipe) -> partial[list[dict[str, Any]]]:
+    """`batch.annotate_batch` with the settings of the recipe: what maps rows to measurements."""
+    return partial(
+        batch.annotate_batch,
+        transcribe=recipe.transcribe,
+        recogniser=recipe.recogniser,
+        stress=recipe.stress,
+        max_seconds=recipe.max_seconds,
+    )

@@ -26,7 +26,7 @@ from emotionthinker.corpora import entries, manifest, parquet
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, WeightsError, kind_of
 from emotionthinker.prosody import batch, doubts, hearing, parts, shards, speakers, summary, whisper
-from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
+from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, measuring, tasks
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Prosody, Utterance, read_jsonl
 
@@ -163,13 +163,7 @@ class _Measuring:
 
 def _engine(recipe: AnnotateRecipe, folder: Path) -> Callable[[Iterator[dict[str, Any]]], Generator[Any]]:
     """What maps `annotate_batch` over rows and yields (row, result or None for one that kills its process)."""
-    work = partial(
-        batch.annotate_batch,
-        transcribe=recipe.transcribe,
-        recogniser=recipe.recogniser,
-        stress=recipe.stress,
-        max_seconds=recipe.max_seconds,
-    )
+    work = measuring(recipe)
     if recipe.engine == "ray":
         from emotionthinker.prosody import ray_engine
 

@@ -40,6 +40,17 @@ def drop_after(folder: Path, count: int) -> None:
             path.unlink()
 
 
+def stored(folder: Path, number: int, stamps: dict[str, str]) -> set[str]:
+    """Ids among `stamps` whose measurement the part holds and a run would keep; those without words for want of a
+    recogniser do not count. Nothing is changed."""
+    path, ids = path_of(folder, number), set[str]()
+    for kept in (path, path.with_suffix(".absent")):
+        for _, row in stored_lines(kept) if kept.is_file() else ():
+            if row and stamps.get(row.get("id", "")) == row.get("stamp") and not batch.unheard(row["utterance"]):
+                ids.add(row["id"])
+    return ids
+
+
 class Part:
     """One part while it is measured: `stamps` (id -> stamp, in the order of the source) says what belongs into it.
 
