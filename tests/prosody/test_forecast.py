@@ -19,7 +19,7 @@ RATE = 16000
 
 @pytest.fixture
 def clips(tmp_path: Path, speech: Any) -> Path:
-    """A manifest of eight clips: three with words and three without, one broken and one missing; a line that is none."""
+    """A manifest of eight clips: three with words, three without, one broken, one missing; a line that is none."""
     rows: list[dict[str, str]] = []
     for number in range(6):
         soundfile.write(tmp_path / f"{number}.wav", speech(seconds=0.8 + 0.1 * number, seed=number), RATE)
