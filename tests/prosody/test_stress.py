@@ -64,6 +64,28 @@ def test_declination_is_no_stress_on_the_first_word() -> None:
     assert int(np.argmax(stress.prominence(samples, RATE, spans))) == 2
 
 
+def test_a_voice_that_grows_faint_does_not_hide_late_stress() -> None:
+    """Every other syllable is as much louder than its neighbours, the last ones softer than the first unstressed."""
+    gains = [4.0 * 0.75**i * (1.5 if i % 2 else 1.0) for i in range(9)]
+    samples, spans = tone_words([0.25] * 9, [180.0] * 9, gains)
+    scores = stress.prominence(samples, RATE, spans, weights=stress.Cues(0, 1, 0, 0, 0, 0))
+    assert min(scores[1:8:2]) > max(scores[2:7:2])
+
+
+@given(
+    values=st.lists(st.floats(-50, 50), min_size=2, max_size=9), slope=st.floats(-5, 5), level=st.floats(-90, 90)
+)  # fmt: skip
+def test_against_its_neighbours_neither_level_nor_trend_counts(values: list[float], slope: float, level: float) -> None:
+    spans, plain = [(float(i), i + 1.0) for i in range(len(values))], np.array(values)
+    found = stress._against_neighbours(spans, plain)
+    np.testing.assert_allclose(stress._against_neighbours(spans, plain + level), found, atol=1e-9)
+    tilted = stress._against_neighbours(spans, plain + slope * np.arange(len(values)))
+    np.testing.assert_allclose(tilted[1:-1], found[1:-1], atol=1e-9)
+    assert found[0] == pytest.approx(values[0] - values[1])
+    twice = stress._against_neighbours([*spans, spans[0]], np.append(plain, plain[0]))
+    np.testing.assert_array_equal(twice, [*found, found[0]])
+
+
 def test_nothing_to_compare() -> None:
     samples, spans = tone_words([0.4], [180.0], [1.0])
     assert stress.prominence(samples, RATE, []) == []

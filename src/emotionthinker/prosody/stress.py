@@ -1,9 +1,9 @@
 """Word and syllable prominence from the sound alone: what stands out in length, loudness and pitch.
 
 The acoustic stand-in for a trained detector: relative to the rest of the utterance, never to other clips. Two sets of
-weights. `BY_LENGTH`, the default of `prominence`, rests on length and on the loudness that effort adds up over it, then
-on pitch (Kochanski et al. 2005; Sluijter & van Heuven 1996; Tamburini 2003). `EQUAL` is for words whose length is
-counted a phone: that cue is weaker, so none leads. Numbers in docs/decisions.md.
+weights. `BY_LENGTH`, the default of `prominence`, rests on length and on the loudness that effort adds up over it,
+heard against the neighbours, then on pitch (Kochanski et al. 2005; Sluijter & van Heuven 1996; Tamburini 2003). `EQUAL`
+is for words whose length is counted a phone: that cue is weaker, so none leads. Numbers in docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ FUNCTION_WORDS = {
 
 
 class Cues(NamedTuple):
-    """A number for each cue of a span: log length, log of the loudness in `EFFORT_HZ` summed over it, level and level
-    in `EFFORT_HZ` (dB), highest F0 over the declining baseline (st), rise of F0 within the span (st)."""
+    """A number for each cue of a span: log length, log of the loudness in `EFFORT_HZ` summed over it (against its
+    neighbours), level (dB), level in `EFFORT_HZ` (dB, against its neighbours), highest F0 over the declining baseline
+    (st), rise of F0 within the span (st)."""
 
     length: float
     loudness: float
@@ -95,9 +96,9 @@ def prominence(
     effort = _effort(samples, sample_rate) if weights.loudness or weights.effort else levels
     measured: tuple[Callable[[], Floats], ...] = (
         lambda: _lengths(spans),
-        lambda: _loudness(spans, effort),
+        lambda: _against_neighbours(spans, _loudness(spans, effort)),
         lambda: _peaks(spans, levels),
-        lambda: _peaks(spans, effort),
+        lambda: _against_neighbours(spans, _peaks(spans, effort)),
         lambda: _excursions(spans, f0),
         lambda: _rises(spans, f0),
     )
@@ -231,6 +232,18 @@ def _loudness(spans: Sequence[Span], levels: Floats) -> Floats:
     loudness = 10 ** (levels / 10 * LOUDNESS_POWER)
     sums = [loudness[_frames(span, len(levels))].sum() / _phones(span) for span in spans]
     return np.log(np.maximum(sums, 1e-6))
+
+
+def _against_neighbours(spans: Sequence[Span], values: Floats) -> Floats:
+    """What each span has more than the mean of the span before and the span after it: stress alternates, and loudness
+    declines over an utterance."""
+    _, first, place = np.unique([span[:2] for span in spans], axis=0, return_index=True, return_inverse=True)
+    ordered = values[first]
+    beside = np.pad(ordered, 1, constant_values=np.nan)
+    around = np.stack([beside[:-2], beside[2:]])
+    known = np.isfinite(around)
+    means = np.where(known, around, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    return np.asarray((ordered - means)[place.ravel()])
 
 
 def _peaks(spans: Sequence[Span], levels: Floats) -> Floats:
