@@ -183,6 +183,38 @@ def test_phones_of_english_words(word: str, expected: str) -> None:
     assert " ".join(words.phones(word)) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hmmmm", "HH M"),
+        ("mmm", "M"),
+        ("HMMMM", "HH M"),
+        ("mmhmm", "M HH M"),
+        ("shhh", "SH"),
+        ("psst", "S T"),
+        ("grrr", "G R"),
+        ("zzz", "Z"),
+        ("nooooo", "N OW"),
+        ("NOOO", "N OW"),
+        ("heyyy", "HH EY"),
+        ("whaaat", "W AH T"),
+        ("yeahhh", "Y AE"),
+        ("gooood", "G UH D"),
+        ("uhm", "AH M"),
+        ("XXX", "EH K S EH K S EH K S"),
+        ("xqj", "EH K S K Y UW JH EY"),
+    ],
+)
+def test_interjections_and_drawn_out_words_are_not_spelled(text: str, expected: str) -> None:
+    (word,) = words.read(text)
+    assert " ".join(phone for part in word.spoken for phone in words.phones(part)) == expected
+
+
+@pytest.mark.parametrize(("word", "count"), [("jaaaa", 2), ("sooo", 2), ("schifffahrt", 6)])
+def test_german_drawn_out_letters_are_one_sound(word: str, count: int) -> None:
+    assert len(words.phones(word, "de")) == count
+
+
 def test_letter_rules_count_phones_of_dictionary_words() -> None:
     entries = [(word, entry.split()) for word, entry in words.dictionary().items() if word.isalpha()][::200]
     counts = [(len(letters.english(word)), len(entry)) for word, entry in entries]

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from emotionthinker.prosody import abbreviations as short
-from emotionthinker.prosody import numerals
+from emotionthinker.prosody import letters, numerals
 
 MARKUP = re.compile(r"<[^<>]*>|\[[^\]]*\]|\((?![^()a-zA-Z]*\d[^()a-zA-Z]*\))[^)]*\)")
 """Tags and stage directions; a number in round brackets is spoken text."""
@@ -240,6 +240,8 @@ def _initials(piece: Piece, language: str, known: Collection[str]) -> list[str]:
     bare = shown[:-1] if plural else shown
     if not (2 <= len(bare) <= 5 and bare.isalpha() and bare.isupper()):
         return []
+    if _drawn_out(bare):
+        return []
     if bare in _ROMAN and piece.before[:1].isupper():
         return numerals.cardinal(_ROMAN[bare])
     vowels = any(c in "AEIOUY" for c in bare)
@@ -248,6 +250,11 @@ def _initials(piece: Piece, language: str, known: Collection[str]) -> list[str]:
         return []
     said = _letters(bare)
     return [*said[:-1], said[-1] + "'s"] if plural else said
+
+
+def _drawn_out(shown: str) -> bool:
+    """`HMMM`, `NOOO` and `SHHH` are said, not spelled."""
+    return bool(re.search(r"(.)\1\1", shown)) and bool(letters.hummed(shown) or re.search("[AEIOUY]", shown))
 
 
 def _letters(text: str) -> list[str]:
