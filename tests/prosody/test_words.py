@@ -54,6 +54,18 @@ def said(text: str, language: str = "en") -> str:
         ("(1999) was (laughs) good", "nineteen ninety nine was good"),
         ("-5°C in H2O", "minus five degrees celsius in h two o"),
         ("...", ""),
+        ("Hey!What…no...I did.Yes,Mr.Smith said \"so\".Now", "hey what no i did yes mister smith said so now"),
+        ("Ph.D. at google.com, www.x.org", "phd at google dot com www dot x dot org"),
+        ("I\x92ve been\x97what? don´t I`m", "i've been what don't i'm"),
+        ("Tom &amp; Bob don&#39;t &lt;laugh&gt;", "tom and bob don't"),
+        ("AT&T, R&B", "at and t r and b"),
+        ("w-what? B-but th-- wh— I-I f-", "wuh what buh but thuh whuh i i fuh"),
+        ("T-shirt, X-ray, D-Day, grade B- or", "t shirt x ray d day grade b or"),
+        ("3–4, $10-$20, 10–15kg, 8-9pm, 5%-6%", "three to four ten dollars to twenty dollars "
+         "ten to fifteen kilograms eight to nine pm five percent to six percent"),
+        ("7:30–8:15, 555–1234", "seven thirty to eight fifteen five five five one two three four"),
+        ("$3.5M or $5K and 50¢", "three point five million dollars or five thousand dollars and fifty cents"),
+        ("e. g. this", "for example this"),
     ],
 )  # fmt: skip
 def test_text_is_read_as_it_is_said(text: str, expected: str) -> None:
@@ -79,6 +91,8 @@ def test_german_numbers_and_umlauts() -> None:
         ("2.000.000.000", "zwei milliarden"),
         ("2½ kg, 3/4 und ⅓", "zwei ein halb kilogramm drei vier und ein drittel"),
         ("an: max@x.de", "an max at x punkt de"),
+        ("z. B. d. h. i. d. R. v. Chr.", "zum beispiel das heißt in der regel vor christus"),
+        ("geht´s geht`s 3–4", "geht's geht's drei bis vier"),
     ],
 )
 def test_german_text_is_read_as_it_is_said(text: str, expected: str) -> None:

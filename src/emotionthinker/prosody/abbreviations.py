@@ -22,6 +22,8 @@ ABBREVIATIONS: Table = {
         "z.b": "zum beispiel", "d.h": "das heißt", "u.a": "unter anderem", "bzw": "beziehungsweise", "str": "straße",
         "st": "sankt", "prof": "professor", "evtl": "eventuell", "ggf": "gegebenenfalls", "vgl": "vergleiche",
         "mio": "millionen", "mrd": "milliarden", "inkl": "inklusive", "tel": "telefon",
+        "u.u": "unter umständen", "o.ä": "oder ähnliches", "u.ä": "und ähnliches", "i.d.r": "in der regel",
+        "z.t": "zum teil", "u.s.w": "und so weiter", "v.chr": "vor christus", "n.chr": "nach christus",
     },
 }  # fmt: skip
 DOTTED_ONLY = frozenset(
