@@ -37,7 +37,7 @@ _WEIGHT_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "pa
 
 
 class Heard(NamedTuple):
-    """One clip: age in years, and the probabilities of its gender."""
+    """One clip: age in years (0..100), and the probabilities of its gender."""
 
     years: float
     female: float
@@ -124,7 +124,8 @@ class AgeGender:
         place = next(self.network.parameters()).device
         batch = self._extractor(list(clips), sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt").to(place)
         age, gender = self.network(batch["input_values"], batch["attention_mask"])
-        rows = torch.cat([100 * age[:, None], gender], dim=1).float().cpu().tolist()
+        years = 100 * age.clamp(0, 1)  # a regression runs a little over its ends, and nobody is -3 years old
+        rows = torch.cat([years[:, None], gender], dim=1).float().cpu().tolist()
         return [Heard(*row) for row in rows]
 
 
