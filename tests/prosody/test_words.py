@@ -92,6 +92,8 @@ def test_german_numbers_and_umlauts() -> None:
         ("2½ kg, 3/4 und ⅓", "zwei ein halb kilogramm drei vier und ein drittel"),
         ("an: max@x.de", "an max at x punkt de"),
         ("z. B. d. h. i. d. R. v. Chr.", "zum beispiel das heißt in der regel vor christus"),
+        ("LKWs der EU, FBI, GmbH, die NATO.", "el ka wes der e u ef be i ge em be ha die nato"),
+        ("WIR SEHEN DIE EU IM TV", "wir sehen die eu im te vau"),
         ("geht´s geht`s 3–4", "geht's geht's drei bis vier"),
     ],
 )

@@ -89,6 +89,15 @@ SINGULAR = {
 }
 INITIALISMS = frozenset({"us", "un", "id", "ai", "ngo"})
 """Dictionary words that in capitals after an article are letters: the US, an ID."""
+GERMAN_INITIALISMS = frozenset(
+    "USA EU UK UN CDU CSU ADAC ARD AG EDV IT ICE IBM BASF DAAD EKG IQ OP UKW FBI CIA AOK KI".split()
+)
+"""German capitals with a vowel that are spelled out."""
+GERMAN_LETTERS = {
+    "b": "be", "c": "ze", "d": "de", "f": "ef", "g": "ge", "h": "ha", "j": "jot", "k": "ka", "l": "el", "m": "em",
+    "n": "en", "p": "pe", "q": "ku", "r": "er", "s": "es", "t": "te", "v": "vau", "w": "we", "x": "iks",
+    "y": "üpsilon", "z": "zet",
+}  # fmt: skip
 GERMAN_ORDINAL_CONTEXT = {
     "am": "en", "vom": "en", "zum": "en", "beim": "en", "im": "en", "dem": "en", "den": "en", "des": "en", "bis": "en",
     "der": "e", "die": "e", "das": "e",

@@ -222,20 +222,21 @@ def _abbreviation(piece: Piece, key: str, language: str) -> list[str]:
 
 
 def _initials(piece: Piece, language: str, known: Collection[str]) -> list[str]:
-    """Letters one by one (`FBI`, `U.S.`, `TVs`), Roman numbers after a name; empty for words to be read as words.
+    """Letters one by one (`FBI`, `U.S.`, `TVs`, German `LKW`), Roman numbers after a name; empty for other words.
 
-    Capitals that the dictionary holds are words (`STOP`, `NASA`), as are those of a text all in capitals.
+    Capitals that the dictionary holds are words (`STOP`, `NASA`), as are those of a text all in capitals. German, which
+    has no dictionary here, spells what has no vowel and a few others (`EU`).
     """
+    shown = piece.shown
+    if language == "de":
+        return _german_initials(piece)
     if language != "en":
         return []
-    shown = piece.shown
     if _INITIALS.fullmatch(shown):
         return _letters(shown)
     plural = shown.endswith("s") and len(shown) > 2
     bare = shown[:-1] if plural else shown
-    if not (2 <= len(bare) <= 5 and bare.isalpha() and bare.isupper()):
-        return []
-    if _drawn_out(bare):
+    if not _capitals(bare) or _drawn_out(bare):
         return []
     if bare in _ROMAN and piece.before[:1].isupper():
         return numerals.cardinal(_ROMAN[bare])
@@ -247,9 +248,22 @@ def _initials(piece: Piece, language: str, known: Collection[str]) -> list[str]:
     return [*said[:-1], said[-1] + "'s"] if plural else said
 
 
+def _german_initials(piece: Piece) -> list[str]:
+    bare = piece.shown.removesuffix("s") if len(piece.shown) > 2 else piece.shown
+    spelled = not re.search("[AEIOUÄÖÜY]", bare) or (bare in short.GERMAN_INITIALISMS and not piece.shouted)
+    if bare == "GmbH" or (_capitals(bare) and spelled and not _drawn_out(bare)):
+        names = [short.GERMAN_LETTERS.get(letter, letter) for letter in bare.lower()]
+        return names if bare == piece.shown else [*names[:-1], names[-1] + "s"]
+    return []
+
+
+def _capitals(text: str) -> bool:
+    return 2 <= len(text) <= 5 and text.isalpha() and text.isupper()
+
+
 def _drawn_out(shown: str) -> bool:
     """`HMMM`, `NOOO` and `SHHH` are said, not spelled."""
-    return bool(re.search(r"(.)\1\1", shown)) and bool(letters.hummed(shown) or re.search("[AEIOUY]", shown))
+    return bool(re.search(r"(.)\1\1", shown)) and bool(letters.hummed(shown) or re.search("[AEIOUYÄÖÜ]", shown))
 
 
 def _letters(text: str) -> list[str]:
