@@ -181,6 +181,8 @@ def test_weights_that_lack_something_are_refused(folder: Path) -> None:
     [
         (lambda f: (f / "config.json").unlink(), r"config\.json"),
         (lambda f: (f / "config.json").write_text("{"), r"config\.json"),
+        (lambda f: (f / "config.json").write_text("[]"), r"config\.json"),
+        (lambda f: (f / "config.json").write_text('{"hidden_size": "x"}'), r"config\.json"),
         (lambda f: (f / "model.safetensors").unlink(), "holds no weights"),
         (lambda f: (f / "model.safetensors").write_bytes(b"no"), "damaged"),
     ],

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from huggingface_hub import ModelCard, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, StrictDataclassError
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from emotionthinker.audio import SAMPLE_RATE
 from emotionthinker.errors import WeightsError
+from emotionthinker.models.pickled import tensors_of
 from emotionthinker.prosody.speakers import refusal
 
 Samples = npt.NDArray[np.float32]
@@ -157,7 +157,7 @@ def _snapshot(repo: str) -> Path:
 def _config(folder: Path) -> Wav2Vec2Config:
     try:
         return Wav2Vec2Config.from_json_file(folder / "config.json")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, StrictDataclassError) as error:
         raise WeightsError(f"{folder / 'config.json'} cannot be read ({error}); expected a wav2vec2 folder") from error
 
 
@@ -173,12 +173,12 @@ def _state(folder: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     path = _weights(folder)
+    if path.suffix != ".safetensors":
+        return tensors_of(path)
     try:
-        state: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-        cause = next(iter(str(error).splitlines()), type(error).__name__)
-        raise WeightsError(f"{path} is damaged, or holds more than weights ({cause}); download it again") from error
-    return dict(state)
+        return dict(load_file(path))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged ({error}); download it again") from error
 
 
 def _fill(network: AgeGenderNetwork, state: dict[str, Tensor], folder: Path) -> None:
