@@ -66,6 +66,9 @@ def said(text: str, language: str = "en") -> str:
         ("7:30–8:15, 555–1234", "seven thirty to eight fifteen five five five one two three four"),
         ("$3.5M or $5K and 50¢", "three point five million dollars or five thousand dollars and fifty cents"),
         ("e. g. this", "for example this"),
+        ("1 000 000 of 10 000, 55 12", "one million of ten thousand fifty five twelve"),
+        ("1-800-555-1234", "one eight zero zero five five five one two three four"),
+        ("{breath} Mm-mm, mm-hmm, m-my", "mm mm mm hmm muh my"),
     ],
 )  # fmt: skip
 def test_text_is_read_as_it_is_said(text: str, expected: str) -> None:
@@ -94,6 +97,7 @@ def test_german_numbers_and_umlauts() -> None:
         ("z. B. d. h. i. d. R. v. Chr.", "zum beispiel das heißt in der regel vor christus"),
         ("LKWs der EU, FBI, GmbH, die NATO.", "el ka wes der e u ef be i ge em be ha die nato"),
         ("WIR SEHEN DIE EU IM TV", "wir sehen die eu im te vau"),
+        ("10 500 Euro", "zehntausendfünfhundert euro"),
         ("geht´s geht`s 3–4", "geht's geht's drei bis vier"),
     ],
 )

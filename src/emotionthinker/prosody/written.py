@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 
-MARKUP = re.compile(r"<[^<>]*>|\[[^\]]*\]|\((?![^()a-zA-Z]*\d[^()a-zA-Z]*\))[^)]*\)")
+MARKUP = re.compile(r"<[^<>]*>|\[[^\]]*\]|\{\s*[a-z]+\s*\}|\((?![^()a-zA-Z]*\d[^()a-zA-Z]*\))[^)]*\)")
 """Tags and stage directions; a number in round brackets is spoken text."""
 VULGAR = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 _WINDOWS = str.maketrans({chr(code): bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)})
@@ -21,8 +21,8 @@ _AMPERSAND = re.compile(rf"(?<={_LETTER})&(?={_LETTER})")
 _CONSONANTS = "[b-df-hj-np-tv-z]{1,3}"
 _DASHED = re.compile(rf"(?<![^\W_'])({_CONSONANTS})(?:[–—]+|--+)(?=\1|\W|$)", re.IGNORECASE)
 _STUTTER = re.compile(rf"(?<![^\W_'])(?!d-day\b|c-class)({_CONSONANTS})-+(?=\1)", re.IGNORECASE)
-CUT = re.compile(rf"({_CONSONANTS})-+", re.IGNORECASE)
-"""A word broken off before its vowel: `wh-`."""
+CUT = re.compile(rf"(?!h?m{{2}}|hm)({_CONSONANTS})-+", re.IGNORECASE)
+"""A word broken off before its vowel: `wh-`; `mm-hmm` is none."""
 _NUMBER_SIGN = re.compile(r"\bno\.\s*(?=\d)", re.IGNORECASE)
 _SPACED = {
     "en": re.compile(r"\b([ei])\.\s+(?=[ge]\.)"),
@@ -33,6 +33,11 @@ _SPLIT = re.compile(
     r"[\s—…]+|(?<!\d)–+|–+(?!\d)|(?<=[^\W\d])-(?=\w)|(?<=\d)-(?=[^\W\d])|--+|/(?=\D)(?!h\b)|(?<=[^\d\s])/(?!h\b)"
     r"|(?<=[^\W\d]),(?=[^\W\d])"
 )
+_SPACED_THOUSANDS = {
+    "en": re.compile(r"(?<![\d.,] )(?<![\d.,])[1-9]\d{0,2}(?: 000)+(?![\d.,]*\d)"),
+    "de": re.compile(r"(?<![\d.,] )(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?![\d.]*\d)"),
+}
+"""`10 000`; English separates by commas, `555 123` is no such number there."""
 _SPACED_SIGN = re.compile(rf"(?<=[\d{VULGAR}])\s+([€£$¥%])(?![\d.])")
 _SPACED_FRACTION = re.compile(rf"(?<=\d)\s+([{VULGAR}])")
 
@@ -54,6 +59,7 @@ def pieces(text: str, language: str) -> list[str]:
         text = _STUTTER.sub(r"\1- ", _DASHED.sub(r"\1- ", _NUMBER_SIGN.sub("number ", text)))
     if language in _SPACED:
         text = _SPACED[language].sub(r"\1.", text)
+        text = _SPACED_THOUSANDS[language].sub(lambda found: found[0].replace(" ", ""), text)
     text = _SPACED_SIGN.sub(r"\1", _SPACED_FRACTION.sub(r"\1", _AMPERSAND.sub(" & ", text)))
     return [piece for piece in _SPLIT.split(text) if piece]
 
