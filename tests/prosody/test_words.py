@@ -216,6 +216,8 @@ def test_phones_of_english_words(word: str, expected: str) -> None:
         ("zzz", "Z"),
         ("nooooo", "N OW"),
         ("NOOO", "N OW"),
+        ("WOAH", "W OW"),
+        ("EWW", "UW"),
         ("heyyy", "HH EY"),
         ("whaaat", "W AH T"),
         ("yeahhh", "Y AE"),

@@ -89,6 +89,10 @@ SINGULAR = {
 }
 INITIALISMS = frozenset({"us", "un", "id", "ai", "ngo"})
 """Dictionary words that in capitals after an article are letters: the US, an ID."""
+SAID = frozenset(
+    "woah eww ew aww noo oohh yess damnit hehe haha gah meh ahem yumm mwah eek oww owie hiya cuz uhuh yall".split()
+)
+"""Exclamations that the dictionary lacks: in capitals among other words they are no initials (`WOAH, nice`)."""
 GERMAN_INITIALISMS = frozenset(
     "USA EU UK UN CDU CSU ADAC ARD AG EDV IT ICE IBM BASF DAAD EKG IQ OP UKW FBI CIA AOK KI".split()
 )

@@ -22,8 +22,8 @@ que\b|K; qu|K W; \bx|Z; x|K S; ng(?=s?\b)|NG; nk|NG K; ng|NG G; \bgh|G; gh|; gu(
 sc(?=[eiy])|S; cc(?=[eiy])|K S; cc|K; c(?=[eiy])|S; c|K; zz|Z; ([bdfklmnprstv])\1|*
 eer|IH R; ear|IH R; air|EH R; oor|AO R; our\b|ER; are\b|EH R; ere\b|IH R; ire\b|AY ER; ore\b|AO R; ure\b|Y UH R
 (?<=[aeou])h+(?![aeiouy])|; war|W AO R; wor|W ER; ar|AA R; er(?={_C}|\b)|ER; ir(?={_C}|\b)|ER; ur|ER; or|AO R
-ee|IY; ea|IY; oo|UW; ous\b|AH S; ou|AW; ow\b|OW; ow|AW; o[iy]|OY; a[uw]|AO; a[iy]|EY; ey\b|IY; e[iy]|EY; ie|IY; ue\b|UW
-ui|UW; oa|OW; oe\b|OW; e[uw]|UW; ia|IY AH; io|IY OW; ua|UW AH; eo|IY OW
+ee|IY; ea|IY; oo|UW; ous\b|AH S; ou|AW; ow\b|OW; ow|AW; o[iy]|OY; a[uw]w*|AO; a[iy]|EY; ey\b|IY; e[iy]|EY; ie|IY
+ue\b|UW; ui|UW; oa|OW; oe\b|OW; e[uw]w*|UW; ia|IY AH; io|IY OW; ua|UW AH; eo|IY OW
 (?<=[bcdfgkpstz])le(?=s?\b)|AH L; (?<=[td])ed\b|IH D; (?<=[pkfscx])ed\b|T; (?<={_C})ed\b|D
 (?<=[szxc])es\b|IH Z; (?<=[sc]h)es\b|IH Z; (?<={_C})es\b|Z
 a(?={_C}(?:e|es|ed|ing)\b)|EY; i(?={_C}(?:e|es|ed|ing)\b)|AY; o(?={_C}(?:e|es|ed|ing)\b)|OW

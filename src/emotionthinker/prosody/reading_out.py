@@ -262,8 +262,9 @@ def _capitals(text: str) -> bool:
 
 
 def _drawn_out(shown: str) -> bool:
-    """`HMMM`, `NOOO` and `SHHH` are said, not spelled."""
-    return bool(re.search(r"(.)\1\1", shown)) and bool(letters.hummed(shown) or re.search("[AEIOUYÄÖÜ]", shown))
+    """`HMMM`, `NOOO`, `SHHH` and `WOAH` are said, not spelled."""
+    drawn = re.search(r"(.)\1\1", shown) and (letters.hummed(shown) or re.search("[AEIOUYÄÖÜ]", shown))
+    return shown.lower() in short.SAID or bool(drawn)
 
 
 def _letters(text: str) -> list[str]:
