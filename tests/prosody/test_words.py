@@ -97,6 +97,7 @@ def test_german_numbers_and_umlauts() -> None:
         ("z. B. d. h. i. d. R. v. Chr.", "zum beispiel das heißt in der regel vor christus"),
         ("LKWs der EU, FBI, GmbH, die NATO.", "el ka wes der e u ef be i ge em be ha die nato"),
         ("WIR SEHEN DIE EU IM TV", "wir sehen die eu im te vau"),
+        ("1. Mai, 2. Liga, Heinrich VIII. kam.", "erster mai zweiter liga heinrich der achte kam"),
         ("10 500 Euro", "zehntausendfünfhundert euro"),
         ("geht´s geht`s 3–4", "geht's geht's drei bis vier"),
     ],

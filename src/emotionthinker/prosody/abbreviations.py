@@ -107,3 +107,8 @@ GERMAN_ORDINAL_CONTEXT = {
     "der": "e", "die": "e", "das": "e",
 }  # fmt: skip
 """Words after which a German number with a full stop is an ordinal, and its ending."""
+GERMAN_COUNTED = frozenset(
+    "Januar Februar März April Mai Juni Juli August September Oktober November Dezember Jahrhundert Weltkrieg Liga "
+    "Bundesliga Klasse Stock Platz Mal".split()
+)
+"""Words before which a German number with a full stop is an ordinal whatever stands in front."""

@@ -202,10 +202,11 @@ def _clock(found: re.Match[str], after: str, language: str) -> list[str]:
 
 
 def _german_ending(piece: Piece) -> str:
-    """Ending of a German ordinal (`am 3. Mai`); empty where the number is none."""
+    """Ending of a German ordinal (`am 3. Mai`, `3. Mai`); empty where the number is none."""
     if not (re.fullmatch(r"\d{1,4}", piece.shown) and piece.dotted and piece.after) or int(piece.shown) == 0:
         return ""
-    return short.GERMAN_ORDINAL_CONTEXT.get(piece.before.lower(), "")
+    ending = short.GERMAN_ORDINAL_CONTEXT.get(piece.before.lower(), "")
+    return ending or ("er" if piece.after in short.GERMAN_COUNTED else "")
 
 
 def _abbreviation(piece: Piece, key: str, language: str) -> list[str]:
@@ -249,6 +250,8 @@ def _initials(piece: Piece, language: str, known: Collection[str]) -> list[str]:
 
 
 def _german_initials(piece: Piece) -> list[str]:
+    if piece.shown in _ROMAN and piece.dotted and piece.before[:1].isupper():
+        return ["der", numerals.german_ordinal(_ROMAN[piece.shown], "e")]
     bare = piece.shown.removesuffix("s") if len(piece.shown) > 2 else piece.shown
     spelled = not re.search("[AEIOUÄÖÜY]", bare) or (bare in short.GERMAN_INITIALISMS and not piece.shouted)
     if bare == "GmbH" or (_capitals(bare) and spelled and not _drawn_out(bare)):
