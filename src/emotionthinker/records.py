@@ -97,7 +97,7 @@ class Rate(Record):
     group: str | None = None
     reason: str | None = None
     """`silent`, `too_short`, `too_few_syllables`; or `implausible_text` beside the rate of the syllables, which were
-    counted since the text could not have been said in the time."""
+    counted since the text could not have been said in the time, or is hardly any of what was said."""
 
 
 class Word(Record):
@@ -120,8 +120,8 @@ class Stress(Record):
     """`acoustic`, `acoustic (words placed by length, not aligned)`, or `whistress`."""
     reason: str | None = None
     """Without words: the transcript's reason; else the rate's, since words are placed where the rate is measured
-    (`implausible_text`: more than could be said in the time); `no_words`: the text has none. With words, why none is
-    stressed: `too_few_words` to compare, or `other_language` than the detector's."""
+    (`implausible_text`: far more or less than was said in the time); `no_words`: the text has none. With words, why
+    none is stressed: `too_few_words` to compare, or `other_language` than the detector's."""
 
     @property
     def stressed(self) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def network() -> AgeGenderNetwork:
         made = AgeGenderNetwork(config()).eval()
         for head in (made.age, made.gender):  # else every clip is given nearly the same
             torch.nn.init.normal_(head.dense.weight, std=0.5)
-            torch.nn.init.normal_(head.out_proj.weight, std=0.5)
+            torch.nn.init.normal_(head.out_proj.weight, std=0.02 if head is made.age else 0.5)
+        torch.nn.init.constant_(made.age.out_proj.bias, 0.4)
     return made
 
 
@@ -94,6 +96,14 @@ def test_one_clip_is_the_plain_forward(folder: Path, network: AgeGenderNetwork) 
     heard = load(folder).hear([sound])[0]
     assert heard.years == pytest.approx(100 * age.item(), abs=1e-3)
     assert [heard.female, heard.male, heard.child] == pytest.approx(gender[0].tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize(("age", "years"), [(-0.06, 0.0), (1.2, 100.0), (0.25, 25.0)])
+def test_nobody_is_younger_than_nothing(network: AgeGenderNetwork, age: float, years: float) -> None:
+    aged = copy.deepcopy(network)
+    torch.nn.init.zeros_(aged.age.out_proj.weight)
+    torch.nn.init.constant_(aged.age.out_proj.bias, age)
+    assert AgeGender(aged, "it", "none").hear(sounds(RATE))[0].years == pytest.approx(years)
 
 
 def test_padding_in_a_batch_changes_nothing(folder: Path) -> None:
@@ -171,6 +181,8 @@ def test_weights_that_lack_something_are_refused(folder: Path) -> None:
     [
         (lambda f: (f / "config.json").unlink(), r"config\.json"),
         (lambda f: (f / "config.json").write_text("{"), r"config\.json"),
+        (lambda f: (f / "config.json").write_text("[]"), r"config\.json"),
+        (lambda f: (f / "config.json").write_text('{"hidden_size": "x"}'), r"config\.json"),
         (lambda f: (f / "model.safetensors").unlink(), "holds no weights"),
         (lambda f: (f / "model.safetensors").write_bytes(b"no"), "damaged"),
     ],

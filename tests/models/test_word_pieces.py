@@ -37,6 +37,7 @@ def test_words_that_are_not_in_the_text_stand_for_themselves() -> None:
         ("this, no. 5, is a number!", ["this", "number", "5", "is", "a", "number"],
          ["this,", " number", " 5,", " is", " a", " number!"]),
         ("it is 20 €, or so.", ["it", "is", "20€", "or", "so"], ["it", " is", " 20€", " or", " so."]),
+        ("don´t go, I\x92m in", ["don't", "go", "I'm", "in"], ["don't", " go,", " I'm", " in"]),
         ("“Stop!” he said…", ["Stop", "he", "said"], ["“Stop!”", " he", " said..."]),
     ],
 )  # fmt: skip

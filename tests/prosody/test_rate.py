@@ -108,7 +108,7 @@ def test_alignment_squeezed_into_a_corner_is_not_believed(speech: Any, monkeypat
     monkeypatch.setattr(
         rate, "_pass", lambda _, names, __: [(0.1 + i * 0.1, 0.2 + i * 0.1, 3) for i in range(len(names))]
     )
-    assert measured(speech(seconds=6.0), "kids are talking")[0].method == "dictionary+vad"
+    assert measured(speech(seconds=6.0), "kids are talking by the door")[0].method == "dictionary+vad"
 
 
 def test_words_laid_over_silence_are_not_believed(spoken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,6 +199,18 @@ def test_speech_that_activity_misses_is_still_aligned(spoken: Any) -> None:
 def test_text_that_cannot_have_been_spoken_is_not_used(speech: Any) -> None:
     pace, spans = measured(speech(seconds=1.0), "far too many words for a single second of speech " * 3)
     assert (pace.method, pace.reason, spans) == ("nuclei+vad", "implausible_text", [])
+
+
+@pytest.mark.parametrize(("text", "language"), [("so", "en"), ("na ja", "de"), ("oh no", "en")])
+def test_text_that_is_hardly_any_of_the_speech_is_not_used(text: str, language: str, speech: Any) -> None:
+    """Sixteen syllables: a rate of one phone a second would be nonsense."""
+    pace, spans = measured(speech(seconds=4.0), text, language)
+    assert (pace.method, pace.reason, spans) == ("nuclei+vad", "implausible_text", [])
+
+
+def test_a_short_text_may_have_a_syllable_too_many(speech: Any) -> None:
+    pace, spans = measured(speech(seconds=0.8), "na", "de")  # three
+    assert (pace.method, pace.reason, len(spans)) == ("letters+vad", None, 1)
 
 
 def test_without_text_syllables_are_counted(speech: Any) -> None:

@@ -54,6 +54,21 @@ def said(text: str, language: str = "en") -> str:
         ("(1999) was (laughs) good", "nineteen ninety nine was good"),
         ("-5°C in H2O", "minus five degrees celsius in h two o"),
         ("...", ""),
+        ("Hey!What…no...I did.Yes,Mr.Smith said \"so\".Now", "hey what no i did yes mister smith said so now"),
+        ("Ph.D. at google.com, www.x.org", "phd at google dot com www dot x dot org"),
+        ("I\x92ve been\x97what? don´t I`m", "i've been what don't i'm"),
+        ("Tom &amp; Bob don&#39;t &lt;laugh&gt;", "tom and bob don't"),
+        ("AT&T, R&B", "at and t r and b"),
+        ("w-what? B-but th-- wh— I-I f-", "wuh what buh but thuh whuh i i fuh"),
+        ("T-shirt, X-ray, D-Day, grade B- or", "t shirt x ray d day grade b or"),
+        ("3–4, $10-$20, 10–15kg, 8-9pm, 5%-6%", "three to four ten dollars to twenty dollars "
+         "ten to fifteen kilograms eight to nine pm five percent to six percent"),
+        ("7:30–8:15, 555–1234", "seven thirty to eight fifteen five five five one two three four"),
+        ("$3.5M or $5K and 50¢", "three point five million dollars or five thousand dollars and fifty cents"),
+        ("e. g. this", "for example this"),
+        ("1 000 000 of 10 000, 55 12", "one million of ten thousand fifty five twelve"),
+        ("1-800-555-1234", "one eight zero zero five five five one two three four"),
+        ("{breath} Mm-mm, mm-hmm, m-my", "mm mm mm hmm muh my"),
     ],
 )  # fmt: skip
 def test_text_is_read_as_it_is_said(text: str, expected: str) -> None:
@@ -79,6 +94,12 @@ def test_german_numbers_and_umlauts() -> None:
         ("2.000.000.000", "zwei milliarden"),
         ("2½ kg, 3/4 und ⅓", "zwei ein halb kilogramm drei vier und ein drittel"),
         ("an: max@x.de", "an max at x punkt de"),
+        ("z. B. d. h. i. d. R. v. Chr.", "zum beispiel das heißt in der regel vor christus"),
+        ("LKWs der EU, FBI, GmbH, die NATO.", "el ka wes der e u ef be i ge em be ha die nato"),
+        ("WIR SEHEN DIE EU IM TV", "wir sehen die eu im te vau"),
+        ("1. Mai, 2. Liga, Heinrich VIII. kam.", "erster mai zweiter liga heinrich der achte kam"),
+        ("10 500 Euro", "zehntausendfünfhundert euro"),
+        ("geht´s geht`s 3–4", "geht's geht's drei bis vier"),
     ],
 )
 def test_german_text_is_read_as_it_is_said(text: str, expected: str) -> None:
@@ -181,6 +202,40 @@ def test_german_ordinals_end_as_asked(number: int, ending: str) -> None:
 )
 def test_phones_of_english_words(word: str, expected: str) -> None:
     assert " ".join(words.phones(word)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hmmmm", "HH M"),
+        ("mmm", "M"),
+        ("HMMMM", "HH M"),
+        ("mmhmm", "M HH M"),
+        ("shhh", "SH"),
+        ("psst", "S T"),
+        ("grrr", "G R"),
+        ("zzz", "Z"),
+        ("nooooo", "N OW"),
+        ("NOOO", "N OW"),
+        ("WOAH", "W OW"),
+        ("EWW", "UW"),
+        ("heyyy", "HH EY"),
+        ("whaaat", "W AH T"),
+        ("yeahhh", "Y AE"),
+        ("gooood", "G UH D"),
+        ("uhm", "AH M"),
+        ("XXX", "EH K S EH K S EH K S"),
+        ("xqj", "EH K S K Y UW JH EY"),
+    ],
+)
+def test_interjections_and_drawn_out_words_are_not_spelled(text: str, expected: str) -> None:
+    (word,) = words.read(text)
+    assert " ".join(phone for part in word.spoken for phone in words.phones(part)) == expected
+
+
+@pytest.mark.parametrize(("word", "count"), [("jaaaa", 2), ("sooo", 2), ("schifffahrt", 6)])
+def test_german_drawn_out_letters_are_one_sound(word: str, count: int) -> None:
+    assert len(words.phones(word, "de")) == count
 
 
 def test_letter_rules_count_phones_of_dictionary_words() -> None:

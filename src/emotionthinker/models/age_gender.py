@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from huggingface_hub import ModelCard, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, StrictDataclassError
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from emotionthinker.audio import SAMPLE_RATE
 from emotionthinker.errors import WeightsError
+from emotionthinker.models.pickled import tensors_of
 from emotionthinker.prosody.speakers import refusal
 
 Samples = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ _WEIGHT_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "pa
 
 
 class Heard(NamedTuple):
-    """One clip: age in years, and the probabilities of its gender."""
+    """One clip: age in years (0..100), and the probabilities of its gender."""
 
     years: float
     female: float
@@ -124,7 +124,8 @@ class AgeGender:
         place = next(self.network.parameters()).device
         batch = self._extractor(list(clips), sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt").to(place)
         age, gender = self.network(batch["input_values"], batch["attention_mask"])
-        rows = torch.cat([100 * age[:, None], gender], dim=1).float().cpu().tolist()
+        years = 100 * age.clamp(0, 1)  # a regression runs a little over its ends, and nobody is -3 years old
+        rows = torch.cat([years[:, None], gender], dim=1).float().cpu().tolist()
         return [Heard(*row) for row in rows]
 
 
@@ -156,7 +157,7 @@ def _snapshot(repo: str) -> Path:
 def _config(folder: Path) -> Wav2Vec2Config:
     try:
         return Wav2Vec2Config.from_json_file(folder / "config.json")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, StrictDataclassError) as error:
         raise WeightsError(f"{folder / 'config.json'} cannot be read ({error}); expected a wav2vec2 folder") from error
 
 
@@ -172,12 +173,12 @@ def _state(folder: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     path = _weights(folder)
+    if path.suffix != ".safetensors":
+        return tensors_of(path)
     try:
-        state: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-        cause = next(iter(str(error).splitlines()), type(error).__name__)
-        raise WeightsError(f"{path} is damaged, or holds more than weights ({cause}); download it again") from error
-    return dict(state)
+        return dict(load_file(path))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged ({error}); download it again") from error
 
 
 def _fill(network: AgeGenderNetwork, state: dict[str, Tensor], folder: Path) -> None:

@@ -8,7 +8,6 @@ code leaves the mask of the added layer to the attention implementation, here it
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from transformers.models.whisper.modeling_whisper import WhisperDecoderLayer
 
 from emotionthinker.errors import WeightsError
 from emotionthinker.models import nano
+from emotionthinker.models.pickled import tensors_of
 
 Samples = npt.NDArray[np.float32]
 
@@ -255,10 +255,9 @@ def save(model: WhiStress, folder: str | Path) -> None:
 
 def _read(module: nn.Module, path: Path) -> None:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        module.load_state_dict(state)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, TypeError) as error:
+        module.load_state_dict(tensors_of(path))
+    except RuntimeError as error:
         raise WeightsError(
             f"{path} does not hold the tensors of this head: {str(error).splitlines()[0]}. Download it again, or check "
-            "that it belongs to this Whisper; a file with anything but tensors is not opened"
+            "that it belongs to this Whisper"
         ) from error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+
+from emotionthinker.prosody import written
 
 _RUN = re.compile(r"[^\W_]+")
 """Letters and digits in a row."""
@@ -23,7 +24,7 @@ def of(text: str, words: Sequence[str]) -> list[str]:
     >>> of("You’re no. 5, right?", ["You're", "number", "5", "right"])
     ["You're", ' number', ' 5,', ' right?']
     """
-    text, words = " ".join(_straightened(text).split()), [_straightened(word) for word in words]
+    text, words = " ".join(written.plain(text).split()), [written.plain(word) for word in words]
     spots = _spots(text, words)
     pieces = []
     for place, (word, spot) in enumerate(zip(words, spots, strict=True)):
@@ -36,10 +37,6 @@ def of(text: str, words: Sequence[str]) -> list[str]:
             space = text.find(" ", spot[1]) if place + 1 < len(words) else -1
             pieces.append(text[spot[0] :] if space < 0 else text[spot[0] : space])
     return pieces
-
-
-def _straightened(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
 
 
 def _spots(text: str, words: Sequence[str]) -> list[tuple[int, int] | None]:

@@ -22,6 +22,8 @@ ABBREVIATIONS: Table = {
         "z.b": "zum beispiel", "d.h": "das heißt", "u.a": "unter anderem", "bzw": "beziehungsweise", "str": "straße",
         "st": "sankt", "prof": "professor", "evtl": "eventuell", "ggf": "gegebenenfalls", "vgl": "vergleiche",
         "mio": "millionen", "mrd": "milliarden", "inkl": "inklusive", "tel": "telefon",
+        "u.u": "unter umständen", "o.ä": "oder ähnliches", "u.ä": "und ähnliches", "i.d.r": "in der regel",
+        "z.t": "zum teil", "u.s.w": "und so weiter", "v.chr": "vor christus", "n.chr": "nach christus",
     },
 }  # fmt: skip
 DOTTED_ONLY = frozenset(
@@ -87,8 +89,26 @@ SINGULAR = {
 }
 INITIALISMS = frozenset({"us", "un", "id", "ai", "ngo"})
 """Dictionary words that in capitals after an article are letters: the US, an ID."""
+SAID = frozenset(
+    "woah eww ew aww noo oohh yess damnit hehe haha gah meh ahem yumm mwah eek oww owie hiya cuz uhuh yall".split()
+)
+"""Exclamations that the dictionary lacks: in capitals among other words they are no initials (`WOAH, nice`)."""
+GERMAN_INITIALISMS = frozenset(
+    "USA EU UK UN CDU CSU ADAC ARD AG EDV IT ICE IBM BASF DAAD EKG IQ OP UKW FBI CIA AOK KI".split()
+)
+"""German capitals with a vowel that are spelled out."""
+GERMAN_LETTERS = {
+    "b": "be", "c": "ze", "d": "de", "f": "ef", "g": "ge", "h": "ha", "j": "jot", "k": "ka", "l": "el", "m": "em",
+    "n": "en", "p": "pe", "q": "ku", "r": "er", "s": "es", "t": "te", "v": "vau", "w": "we", "x": "iks",
+    "y": "üpsilon", "z": "zet",
+}  # fmt: skip
 GERMAN_ORDINAL_CONTEXT = {
     "am": "en", "vom": "en", "zum": "en", "beim": "en", "im": "en", "dem": "en", "den": "en", "des": "en", "bis": "en",
     "der": "e", "die": "e", "das": "e",
 }  # fmt: skip
 """Words after which a German number with a full stop is an ordinal, and its ending."""
+GERMAN_COUNTED = frozenset(
+    "Januar Februar März April Mai Juni Juli August September Oktober November Dezember Jahrhundert Weltkrieg Liga "
+    "Bundesliga Klasse Stock Platz Mal".split()
+)
+"""Words before which a German number with a full stop is an ordinal whatever stands in front."""

@@ -165,7 +165,7 @@ def _stress(
 
 
 def _unplaced(text: str, language: str | None) -> str:
-    """Why a text has no places in speech whose rate was measured: it has no words, or more than the speech has room."""
+    """Why a text has no places in speech whose rate was measured: it has no words, or not those of the speech."""
     return "implausible_text" if words.read(text, language) else "no_words"
 
 

@@ -1,6 +1,6 @@
 """Letter-to-sound rules: ordered tables, the first rule that matches at a place speaks.
 
-Meant for what a dictionary leaves over (names, coinages). Held against CMUdict: the number of phones is right for 78 %
+Meant for what a dictionary leaves over (names, coinages). Held against CMUdict: the number of phones is right for 79 %
 of its words and 1 % high on average, 21 % of the phones differ.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections.abc import Iterator
 
 _C = "[bcdfghjklmnpqrstvwxz]"
 _V = "[aeiouy]"
@@ -20,9 +21,9 @@ tion|SH AH N; (?<={_V})sion|ZH AH N; sion|SH AH N; [ct]ious|SH AH S; [ct]ial|SH 
 que\b|K; qu|K W; \bx|Z; x|K S; ng(?=s?\b)|NG; nk|NG K; ng|NG G; \bgh|G; gh|; gu(?=[ei])|G; gg|G; g(?=[eiy])|JH; g|G
 sc(?=[eiy])|S; cc(?=[eiy])|K S; cc|K; c(?=[eiy])|S; c|K; zz|Z; ([bdfklmnprstv])\1|*
 eer|IH R; ear|IH R; air|EH R; oor|AO R; our\b|ER; are\b|EH R; ere\b|IH R; ire\b|AY ER; ore\b|AO R; ure\b|Y UH R
-war|W AO R; wor|W ER; ar|AA R; er(?={_C}|\b)|ER; ir(?={_C}|\b)|ER; ur|ER; or|AO R
-ee|IY; ea|IY; oo|UW; ous\b|AH S; ou|AW; ow\b|OW; ow|AW; o[iy]|OY; a[uw]|AO; a[iy]|EY; ey\b|IY; e[iy]|EY; ie|IY; ue\b|UW
-ui|UW; oa|OW; oe\b|OW; e[uw]|UW; ia|IY AH; io|IY OW; ua|UW AH; eo|IY OW
+(?<=[aeou])h+(?![aeiouy])|; war|W AO R; wor|W ER; ar|AA R; er(?={_C}|\b)|ER; ir(?={_C}|\b)|ER; ur|ER; or|AO R
+ee|IY; ea|IY; oo|UW; ous\b|AH S; ou|AW; ow\b|OW; ow|AW; o[iy]|OY; a[uw]w*|AO; a[iy]|EY; ey\b|IY; e[iy]|EY; ie|IY
+ue\b|UW; ui|UW; oa|OW; oe\b|OW; e[uw]w*|UW; ia|IY AH; io|IY OW; ua|UW AH; eo|IY OW
 (?<=[bcdfgkpstz])le(?=s?\b)|AH L; (?<=[td])ed\b|IH D; (?<=[pkfscx])ed\b|T; (?<={_C})ed\b|D
 (?<=[szxc])es\b|IH Z; (?<=[sc]h)es\b|IH Z; (?<={_C})es\b|Z
 a(?={_C}(?:e|es|ed|ing)\b)|EY; i(?={_C}(?:e|es|ed|ing)\b)|AY; o(?={_C}(?:e|es|ed|ing)\b)|OW
@@ -73,12 +74,37 @@ def _plain(word: str, keep: str = "") -> str:
     return "".join(letter for letter in kept if letter.isalpha())
 
 
+_LONG = re.compile(r"(.)\1{2,}")
+_HUMMED = re.compile(r"(?:h?m)+(?:ph)?|hrmph|ps[ht]|pft?|tsk|sh|gr|br|hr|ts|[srz]")
+"""Interjections without a vowel, each letter once: mhm, pst, sh, brr."""
+
+
+def shortened(word: str) -> Iterator[str]:
+    """How a word with a drawn-out letter (`sooo`, `heyyy`) may stand in a dictionary: with two of it, with one."""
+    if _LONG.search(word):
+        yield _LONG.sub(r"\1\1", word)
+        if len(once := _LONG.sub(r"\1", word)) > 1:  # `zzz` is not the letter
+            yield once
+
+
+def hummed(word: str) -> str:
+    """An interjection that has no vowel (`hmmmm`, `shhh`, `tsk`), each letter once; empty for any other word.
+
+    Two letters stand for a word (`PS`, `br`) unless one of them is drawn out.
+    """
+    short = re.sub(r"(.)\1+", r"\1", word.lower())
+    said = _HUMMED.fullmatch(short) and len(word) > 2
+    return short if said else ""
+
+
 @functools.lru_cache(maxsize=4096)
 def english(word: str) -> tuple[str, ...]:
     """ARPAbet phones of a word no dictionary holds; empty when it has no Latin letter."""
     plain = _plain(word)
     sounds = _apply(plain, _ENGLISH)
     if sounds and not any(phone[0] in "AEIOU" for phone in sounds):
+        if short := hummed(plain):
+            return tuple(_apply(short, _ENGLISH))
         return tuple(phone for letter in plain for phone in LETTER_NAMES.get(letter, "").split())
     return tuple(sounds)
 
@@ -86,7 +112,7 @@ def english(word: str) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=4096)
 def german(word: str) -> tuple[str, ...]:
     """Broad SAMPA phones of a German word."""
-    return tuple(_apply(_plain(word, keep="äöüß"), _GERMAN))
+    return tuple(_apply(_LONG.sub(r"\1\1", _plain(word, keep="äöüß")), _GERMAN))
 
 
 def alphabetic(word: str) -> tuple[str, ...]:

@@ -11,30 +11,24 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from emotionthinker.prosody import abbreviations as short
-from emotionthinker.prosody import numerals
+from emotionthinker.prosody import letters, numerals, written
+from emotionthinker.prosody.written import VULGAR
 
-MARKUP = re.compile(r"<[^<>]*>|\[[^\]]*\]|\((?![^()a-zA-Z]*\d[^()a-zA-Z]*\))[^)]*\)")
-"""Tags and stage directions; a number in round brackets is spoken text."""
-_NUMBER_SIGN = re.compile(r"\bno\.\s*(?=\d)", re.IGNORECASE)
-_SPLIT = re.compile(
-    r"[\s–—…]+|(?<=[^\W\d])-(?=\w)|(?<=\d)-(?=[^\W\d])|--+|/(?=\D)(?!h\b)|(?<=[^\d\s])/(?!h\b)"
-    r"|(?<=[^\W\d]),(?=[^\W\d])"
-)
-_VULGAR = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
-_SPACED_SIGN = re.compile(rf"(?<=[\d{_VULGAR}])\s+([€£$¥%])(?![\d.])")
-_SPACED_FRACTION = re.compile(rf"(?<=\d)\s+([{_VULGAR}])")
 _DIGITS = r"\d[\d.,]*\d|\d"
 _AMOUNT = f"({_DIGITS})"
-_MONEY = re.compile(rf"(?:US|A|C)?([$€£¥])(\.\d+|{_DIGITS})([a-z]*)|{_AMOUNT}([$€£¥])")
+_MONEY = re.compile(rf"(?:US|A|C)?([$€£¥])(\.\d+|{_DIGITS})([a-zA-Z]*)|{_AMOUNT}([$€£¥])")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})((?::\d{2})?)(?:([ap])\.?m)?", re.IGNORECASE)
 _DECADE = {"en": re.compile(r"(\d*0)'?s"), "de": re.compile(r"(\d*0)er")}
 _FRACTION = re.compile(r"(\d{1,2})[/⁄](\d{1,2})")
 _ADDRESS = re.compile(r"[^\s@]+@[^\W_]+(?:\.[^\W_]+)+")
-_RANGE = re.compile(rf"{_AMOUNT}[-–]{_AMOUNT}")
+_END = r"([$€£¥]?\d[\d.,:]*[^\W\d]*%?)"
+_RANGE = re.compile(f"{_END}[-–]{_END}")
+_TELEPHONE = re.compile(r"(?:(?:1[-–])?\d{3}[-–])?\d{3}[-–]\d{4}")
+_SITE = re.compile(r"(?:[\w-]+\.)+(?:com|org|net|edu|gov|info|de|at|ch|uk|ca|eu|fm|io|tv)", re.IGNORECASE)
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _PARTS = re.compile(
-    rf"[{_VULGAR}]|"
-    r"\d[\d.,]*(?:st|nd|rd|th)(?![^\W\d_])|\d[\d.,]*\d|\d|(?:°[CF]?)|[^\W\d_]+/h\b|[^\W\d_]+|[%&+=@#$€£¥×]"
+    rf"[{VULGAR}]|"
+    r"\d[\d.,]*(?:st|nd|rd|th)(?![^\W\d_])|\d[\d.,]*\d|\d|(?:°[CF]?)|[^\W\d_]+/h\b|[^\W\d_]+|[%&+=@#$€£¥¢×]"
 )
 _ROMAN = {"II": 2, "III": 3, "IV": 4, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "XI": 11, "XII": 12, "XIV": 14, "XVI": 16}
 _EDGES = ".,;:!?\"'„“”«»()[]{}*_~-−"
@@ -55,35 +49,29 @@ class Piece(NamedTuple):
 
     @property
     def after_number(self) -> bool:
-        return bool(re.fullmatch(rf"[\d.,]*[\d{_VULGAR}]", self.before))
+        return bool(re.fullmatch(rf"[\d.,]*[\d{VULGAR}]", self.before))
 
 
 def pieces(text: str, language: str) -> list[Piece]:
     """The pieces of `text` in order, stage directions left out."""
-    text = _plain(MARKUP.sub(" ", text)).replace("’", "'").replace("‘", "'")
-    text = _NUMBER_SIGN.sub("number ", text) if language == "en" else text
-    text = _SPACED_SIGN.sub(r"\1", _SPACED_FRACTION.sub(r"\1", text))
+    text = written.mended(text)
     shouted = text.isupper() and len(text.split()) > 1
-    raw = [piece for piece in _SPLIT.split(text) if piece]
+    raw = written.pieces(text, language)
     shown = [piece.strip(_EDGES) for piece in raw]
     around = ["", *shown, ""]
     return [Piece(raw[i], shown[i], around[i], around[i + 2], shouted) for i in range(len(raw))]
-
-
-def _plain(text: str) -> str:
-    """Compatibility characters as plain ones, but `½` as it is: `1½` would become 11⁄2."""
-    parts = re.split(f"([{_VULGAR}])", text)
-    return "".join(part if part in _VULGAR else unicodedata.normalize("NFKC", part) for part in parts)
 
 
 def spoken(piece: Piece, language: str, known: Collection[str]) -> list[str]:
     """What is said for one piece; empty for pure punctuation. `known` are the words of the dictionary."""
     if not any(c.isalnum() for c in piece.shown):
         return _named(piece.shown, language)
-    if _ADDRESS.fullmatch(piece.shown):
+    if _ADDRESS.fullmatch(piece.shown) or _SITE.fullmatch(piece.shown):
         return _address(piece.shown, language)
-    if any(c.isdigit() or c in _VULGAR for c in piece.shown):
+    if any(c.isdigit() or c in VULGAR for c in piece.shown):
         return [*_sign(piece), *_number(piece, language)]
+    if language == "en" and _cut_off(piece):
+        return [piece.shown + "uh"]
     key = piece.shown.lower()
     unit = short.UNITS.get(language, {}).get(key)
     if unit and piece.after_number:
@@ -96,12 +84,18 @@ def spoken(piece: Piece, language: str, known: Collection[str]) -> list[str]:
     return _abbreviation(piece, key, language) or _initials(piece, language, known) or [piece.shown]
 
 
+def _cut_off(piece: Piece) -> bool:
+    """`wh- what`, `B-but`: the sounds of the letters with a murmur, not their names. `Grade B-` is no such word."""
+    cut = written.CUT.fullmatch(piece.raw.strip("\"'.,?!;:"))
+    return bool(cut) and (piece.shown.islower() or piece.after.lower().startswith(piece.shown.lower()))
+
+
 def _named(shown: str, language: str) -> list[str]:
     return short.SYMBOLS.get(language, {}).get(shown, "").split()
 
 
 def _address(shown: str, language: str) -> list[str]:
-    """`user@example.com`: user at example dot com."""
+    """`user@example.com`: user at example dot com; `www` is spelled."""
     names = {"@": "at", ".": "punkt" if language == "de" else "dot"}
     parts = re.findall(r"[@.]|[^@.]+", shown)
     return [word for part in parts for word in ([names[part]] if part in names else _parts(part, language))]
@@ -123,11 +117,12 @@ def _number(piece: Piece, language: str) -> list[str]:
         return numerals.decade(decade[1], language)
     if (parts := _FRACTION.fullmatch(shown)) and language == "en" and 1 <= int(parts[1]) < int(parts[2]) <= 10:
         return numerals.fraction(int(parts[1]), int(parts[2]))
+    if _TELEPHONE.fullmatch(shown):
+        return numerals.one_by_one(shown, language)
     if ends := _RANGE.fullmatch(shown):
-        if (len(ends[1]), len(ends[2])) == (3, 4):  # a telephone number
-            return numerals.one_by_one(shown, language)
         between = {"en": ["to"], "de": ["bis"]}.get(language, [])
-        return [*numerals.spell(ends[1], language), *between, *numerals.spell(ends[2], language)]
+        first, last = (_number(piece._replace(raw=end, shown=end), language) for end in ends.groups())
+        return [*first, *between, *last]
     if language == "de" and (ending := _german_ending(piece)):
         return [numerals.german_ordinal(int(shown), ending)]
     return _parts(f".{shown}" if re.match(r"[^\w.]*\.\d", piece.raw) else shown, language)
@@ -140,7 +135,7 @@ def _parts(shown: str, language: str) -> list[str]:
     for part in _PARTS.findall(shown.removeprefix(".")):
         counted = before[-1:].isnumeric()
         unit = short.UNITS.get(language, {}).get(part.lower()) if counted else None
-        if part in _VULGAR:
+        if part in VULGAR:
             said += _vulgar(part, language, after_number=counted)
         elif part[0].isdigit():
             said += numerals.one_by_one(part, language) if shown.startswith(".") else numerals.spell(part, language)
@@ -207,10 +202,11 @@ def _clock(found: re.Match[str], after: str, language: str) -> list[str]:
 
 
 def _german_ending(piece: Piece) -> str:
-    """Ending of a German ordinal (`am 3. Mai`); empty where the number is none."""
+    """Ending of a German ordinal (`am 3. Mai`, `3. Mai`); empty where the number is none."""
     if not (re.fullmatch(r"\d{1,4}", piece.shown) and piece.dotted and piece.after) or int(piece.shown) == 0:
         return ""
-    return short.GERMAN_ORDINAL_CONTEXT.get(piece.before.lower(), "")
+    ending = short.GERMAN_ORDINAL_CONTEXT.get(piece.before.lower(), "")
+    return ending or ("er" if piece.after in short.GERMAN_COUNTED else "")
 
 
 def _abbreviation(piece: Piece, key: str, language: str) -> list[str]:
@@ -227,18 +223,21 @@ def _abbreviation(piece: Piece, key: str, language: str) -> list[str]:
 
 
 def _initials(piece: Piece, language: str, known: Collection[str]) -> list[str]:
-    """Letters one by one (`FBI`, `U.S.`, `TVs`), Roman numbers after a name; empty for words to be read as words.
+    """Letters one by one (`FBI`, `U.S.`, `TVs`, German `LKW`), Roman numbers after a name; empty for other words.
 
-    Capitals that the dictionary holds are words (`STOP`, `NASA`), as are those of a text all in capitals.
+    Capitals that the dictionary holds are words (`STOP`, `NASA`), as are those of a text all in capitals. German, which
+    has no dictionary here, spells what has no vowel and a few others (`EU`).
     """
+    shown = piece.shown
+    if language == "de":
+        return _german_initials(piece)
     if language != "en":
         return []
-    shown = piece.shown
     if _INITIALS.fullmatch(shown):
         return _letters(shown)
     plural = shown.endswith("s") and len(shown) > 2
     bare = shown[:-1] if plural else shown
-    if not (2 <= len(bare) <= 5 and bare.isalpha() and bare.isupper()):
+    if not _capitals(bare) or _drawn_out(bare):
         return []
     if bare in _ROMAN and piece.before[:1].isupper():
         return numerals.cardinal(_ROMAN[bare])
@@ -248,6 +247,27 @@ def _initials(piece: Piece, language: str, known: Collection[str]) -> list[str]:
         return []
     said = _letters(bare)
     return [*said[:-1], said[-1] + "'s"] if plural else said
+
+
+def _german_initials(piece: Piece) -> list[str]:
+    if piece.shown in _ROMAN and piece.dotted and piece.before[:1].isupper():
+        return ["der", numerals.german_ordinal(_ROMAN[piece.shown], "e")]
+    bare = piece.shown.removesuffix("s") if len(piece.shown) > 2 else piece.shown
+    spelled = not re.search("[AEIOUÄÖÜY]", bare) or (bare in short.GERMAN_INITIALISMS and not piece.shouted)
+    if bare == "GmbH" or (_capitals(bare) and spelled and not _drawn_out(bare)):
+        names = [short.GERMAN_LETTERS.get(letter, letter) for letter in bare.lower()]
+        return names if bare == piece.shown else [*names[:-1], names[-1] + "s"]
+    return []
+
+
+def _capitals(text: str) -> bool:
+    return 2 <= len(text) <= 5 and text.isalpha() and text.isupper()
+
+
+def _drawn_out(shown: str) -> bool:
+    """`HMMM`, `NOOO`, `SHHH` and `WOAH` are said, not spelled."""
+    drawn = re.search(r"(.)\1\1", shown) and (letters.hummed(shown) or re.search("[AEIOUYÄÖÜ]", shown))
+    return shown.lower() in short.SAID or bool(drawn)
 
 
 def _letters(text: str) -> list[str]:

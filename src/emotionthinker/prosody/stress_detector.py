@@ -15,7 +15,7 @@ import numpy.typing as npt
 from emotionthinker.audio import resampled
 from emotionthinker.errors import RecipeError
 from emotionthinker.models import word_pieces
-from emotionthinker.prosody import faster, reading_out, whisper
+from emotionthinker.prosody import faster, whisper, written
 from emotionthinker.prosody.heard import Heard
 from emotionthinker.prosody.rate import WordSpan
 from emotionthinker.records import ACOUSTIC, WHISTRESS, Stress, Word
@@ -137,7 +137,7 @@ def stress_words(
     """
     samples = resampled(samples, sample_rate, _RATE)
     names = [span.text for span in spans]
-    said = " ".join(names) if text is None else reading_out.MARKUP.sub(" ", text)  # what is no word was not said
+    said = " ".join(names) if text is None else written.mended(text)  # what is no word was not said
     words = detector.tokenise(word_pieces.of(said, names))
     room = detector.max_tokens - len(detector.prefix(language))
     found: list[float] = []

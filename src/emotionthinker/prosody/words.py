@@ -78,11 +78,12 @@ def phones(word: str, language: str | None = "en") -> tuple[str, ...]:
     code, word = primary(language), word.lower()
     if code != "en":
         return letters.german(word) if code == "de" else letters.alphabetic(word)
-    entry = dictionary().get(word)
+    known = dictionary()
+    entry = known.get(word) or next((known[short] for short in letters.shortened(word) if short in known), None)
     if entry is None and word.endswith("'s"):
         stem = phones(word[:-2], "en")
         return (*stem, *letters.plural(stem)) if stem else ()
-    return tuple(entry.split()) if entry else derived.english(word, dictionary()) or letters.english(word)
+    return tuple(entry.split()) if entry else derived.english(word, known) or letters.english(word)
 
 
 def count(words: list[SpokenWord], language: str | None = "en") -> list[int]:
