@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
+from emotionthinker.errors import CorpusError
+
 
 def test_chapters_and_readers(tree) -> None:
     tree.text("SPEAKERS.TXT", "; ID |SEX| SUBSET |MINUTES| NAME\n84 | F | dev-clean | 8.02 | Christie Nowak\n")
@@ -24,3 +28,11 @@ def test_hidden_files_of_another_system_are_no_sheets(tree) -> None:
         (tree.root / name).write_bytes(b"\0\5\x16\7\xb0")
     found, failed = tree.read("librispeech")
     assert (list(found), failed) == (["librispeech_84-121123-0000"], {})
+
+
+@pytest.mark.parametrize("name", ["SPEAKERS.TXT", "dev-clean/84/121123/84-121123.trans.txt"])
+def test_a_sheet_in_another_encoding_is_named(tree, name: str) -> None:
+    tree.text("dev-clean/84/121123/84-121123.trans.txt", "84-121123-0000 GO\n")
+    (tree.root / name).write_bytes("84 | F | dev-clean | 8.02 | François\n".encode("cp1252"))
+    with pytest.raises(CorpusError, match=rf"{name}: not UTF-8 .*iconv"):
+        tree.read("librispeech")

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 
 from emotionthinker import audio
 from emotionthinker.corpora import prepare, registry
+from emotionthinker.errors import CorpusError
 from emotionthinker.records import read_jsonl
 
 
@@ -49,3 +51,12 @@ def test_sound_comes_out_of_the_tables(tree, speech: Callable[..., np.ndarray], 
     assert (first.extra["stressed_words"], first.extra["answer"]) == (["known"], 1)
     assert [clip.extra["fine"] for clip in (first, second, last)] == [False, True, True]
     assert len(audio.load(str(first.audio))[0]) == 4800
+
+
+@pytest.mark.parametrize(
+    "content", [b"version https://git-lfs.github.com/spec/v1\n", b"PAR1 cut off while it was fetched"]
+)
+def test_a_table_that_did_not_arrive_is_named(tree, content: bytes) -> None:
+    (tree.root / "train_full-00000-of-00004.parquet").write_bytes(content)
+    with pytest.raises(CorpusError, match=r"train_full-00000-of-00004\.parquet: not a readable Parquet .*git lfs pull"):
+        tree.read("stress_17k")

@@ -182,6 +182,18 @@ def table(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
             )
 
 
+def lines(path: Path) -> list[str]:
+    """Lines of a sheet of text. Raises `CorpusError` of kind bad_row for one that is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            "bad_row",
+            f"{path}: not UTF-8 (byte {error.start}); expected text as released: fetch it again, or write it anew, for "
+            "example with `iconv -f WINDOWS-1252 -t UTF-8 IN > OUT`",
+        ) from error
+
+
 def words_of(text: str) -> list[re.Match[str]]:
     """Words of `text` as `extra.stressed_places` counts them, from 0: split at blanks and hyphens.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emotionthinker.corpora import files
-from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, sounds
+from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, lines, sounds
 
 _SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
@@ -16,7 +16,7 @@ def read(root: Path) -> Iterator[Item]:
     for sheet in files.below(root, "*.trans.txt"):
         subset = sheet.parent.parent.parent.name
         clips = by_stem(sounds(sheet.parent))
-        for number, line in enumerate(sheet.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(lines(sheet), 1):
             name, _, text = line.strip().partition(" ")
             where = f"{sheet.name}:{number}"
             split = _SPLITS.get(subset.split("-")[0])
@@ -48,7 +48,7 @@ def _people(root: Path) -> dict[str, str]:
     sheet = next(files.below(root, "SPEAKERS.TXT"), None)
     if sheet is None:
         return {}
-    rows = [line.split("|") for line in sheet.read_text(encoding="utf-8").splitlines() if not line.startswith(";")]
+    rows = [line.split("|") for line in lines(sheet) if not line.startswith(";")]
     genders = {"F": "female", "M": "male"}
     return {row[0].strip(): genders[row[1].strip()] for row in rows if len(row) > 2 and row[1].strip() in genders}
 

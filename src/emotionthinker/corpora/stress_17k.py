@@ -8,6 +8,7 @@ from typing import Any
 
 from emotionthinker.corpora import files
 from emotionthinker.corpora.base import Corpus, Embedded, Item, bad, record, words_of
+from emotionthinker.errors import CorpusError
 
 _COLUMNS = ("audio_id", "audio", "transcription")
 
@@ -67,10 +68,18 @@ def _stressed(row: dict[str, Any]) -> list[int]:
 
 
 def _rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows of a table. Raises `CorpusError` of kind bad_row for a file that is none."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for batch in pq.ParquetFile(path).iter_batches(64, columns=columns):
-        yield from batch.to_pylist()
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(64, columns=columns):
+            yield from batch.to_pylist()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CorpusError(
+            "bad_row",
+            f"{path}: not a readable Parquet file ({error}); fetch it again (a pointer of Git LFS: `git lfs pull`)",
+        ) from error
 
 
 CORPUS = Corpus(
