@@ -70,3 +70,14 @@ def test_a_session_without_its_sheets_is_told(tree) -> None:
     failed = tree.read("iemocap")[1]
     missing = {id_ for id_, kind in failed.items() if kind == "missing_sheet"}
     assert missing == {"Session2/dialog/EmoEvaluation", "Session2/dialog/transcriptions"}
+
+
+def test_a_dialogue_without_its_sheets_is_told(tree) -> None:
+    dialog(tree)
+    tree.text("Session1/dialog/EmoEvaluation/Ses01F_impro03.txt", HEAD)
+    home = "Session1/sentences/wav"
+    tree.sound(f"{home}/Ses01F_impro01/Ses01F_impro01_F000.wav", f"{home}/Ses01F_impro02/Ses01F_impro02_F000.wav")
+    failed = tree.read("iemocap")[1]
+    missing = {id_ for id_, kind in failed.items() if kind == "missing_sheet"}
+    folder = "Session1/dialog"
+    assert missing == {f"{folder}/EmoEvaluation/Ses01F_impro02.txt", f"{folder}/transcriptions/Ses01F_impro03.txt"}

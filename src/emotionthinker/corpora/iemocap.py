@@ -24,25 +24,32 @@ def read(root: Path) -> Iterator[Item]:
         home = root / f"Session{session}"
         if not home.is_dir():
             continue
-        yield from _missing(root, home)
         turns = by_stem(sounds(home, "sentences/wav")) if (home / "sentences/wav").is_dir() else {}
         dialogs = by_stem(sounds(home, "dialog/wav")) if (home / "dialog/wav").is_dir() else {}
-        for sheet in sorted(home.glob("dialog/EmoEvaluation/*.txt")):
-            if not sheet.name.startswith("."):
-                words = _transcripts(home / "dialog/transcriptions" / sheet.name)
-                yield from _dialog(sheet, session, turns, dialogs.get(sheet.stem), words)
+        labelled = [path for path in sorted(home.glob("dialog/EmoEvaluation/*.txt")) if not path.name.startswith(".")]
+        heard = {*dialogs, *(path.parent.name for path in turns.values())}
+        yield from _missing(root, home, heard, {sheet.stem for sheet in labelled})
+        for sheet in labelled:
+            words = _transcripts(home / "dialog/transcriptions" / sheet.name)
+            yield from _dialog(sheet, session, turns, dialogs.get(sheet.stem), words)
 
 
 def absent(root: Path) -> list[str]:
     return [name for name in (f"Session{session}" for session in range(1, 6)) if not (root / name).is_dir()]
 
 
-def _missing(root: Path, home: Path) -> Iterator[Item]:
-    """The folders of sheets that a session lacks."""
-    what = {"EmoEvaluation": "none of its turns makes a row", "transcriptions": "its turns come without words"}
-    for name, so in what.items():
-        if not (home / "dialog" / name).is_dir():
-            yield missing_sheet(root, f"{home.name}/dialog/{name}", so, "IEMOCAP_full_release")
+def _missing(root: Path, home: Path, heard: set[str], labelled: set[str]) -> Iterator[Item]:
+    """The folders of sheets that a session lacks, else the sheets that its dialogues lack."""
+    what = {
+        "EmoEvaluation": ("none of its turns makes a row", heard - labelled),
+        "transcriptions": ("its turns come without words", labelled),
+    }
+    for name, (so, dialogs) in what.items():
+        folder = home / "dialog" / name
+        lost = sorted(dialog for dialog in dialogs if not (folder / f"{dialog}.txt").is_file())
+        places = [f"{name}/{dialog}.txt" for dialog in lost] if folder.is_dir() else [name]
+        for place in places:
+            yield missing_sheet(root, f"{home.name}/dialog/{place}", so, "IEMOCAP_full_release")
 
 
 def _dialog(
