@@ -48,6 +48,14 @@ def test_sheets_splits_and_known_clips(tree) -> None:
     }
 
 
+def test_what_is_not_converted_yet_is_taken_from_the_release(tree) -> None:
+    tree.text("train_sent_emo.csv", HEAD + "".join(f"{n},Hey.,Joey,joy,positive,0,{n},{TIMES}" for n in range(3)))
+    tree.sound("train_splits_wav/dia0_utt0.wav", *(f"train_splits/dia0_utt{n}.mp4" for n in range(2)))
+    found, failed = tree.read("meld")
+    assert [Path(str(clip.audio)).suffix for clip in found.values()] == [".wav", ".mp4"]
+    assert failed == {"meld_train_dia0_utt2": "missing_sound"}
+
+
 def test_a_folder_without_its_sheet_is_told_and_a_split_without_either(tree) -> None:
     sheets(tree)
     (tree.root / "train_sent_emo.csv").unlink()

@@ -83,10 +83,18 @@ def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
             foreign += kind == "bad_name"
             own += kind not in ("bad_name", "missing_sheet")
             if not seen.add(id_):
-                item = bad("repeated_id", id_, f"{root}: id {id_!r} comes a second time; ids must be unique")
+                item = bad("repeated_id", id_, _repeated(id_, item, root))
             yield item
     if not own:
         raise wrong_layout(corpus, root, f"none of its files is there ({foreign} of other names)")
+
+
+def _repeated(id_: str, item: Item, root: Path) -> str:
+    sound = item.utterance.audio if isinstance(item, Embedded) else item.audio if isinstance(item, Utterance) else None
+    return (
+        f"{sound or root}: id {id_!r} comes a second time; expected each clip once: of a corpus unpacked twice "
+        "below the root the first copy is taken; delete the other one, or give the folder of one"
+    )
 
 
 def wrong_layout(corpus: Corpus, root: Path, what: str) -> CorpusError:
