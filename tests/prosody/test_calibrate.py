@@ -105,6 +105,36 @@ def test_a_shard_given_twice_is_refused(file: Path, tmp_path: Path) -> None:
         fit(tmp_path / "two", file, sketches=[tmp_path / "one" / "sketches.json"])
 
 
+def test_a_clip_that_is_in_two_files_is_refused(file: Path, clips: list[Utterance], tmp_path: Path) -> None:
+    """What cuts were applied to is another file with the same clips: they would count twice."""
+    run(CalibrateRecipe(utterances=[file], apply="reference"), tmp_path / "applied")
+    with pytest.raises(
+        RecipeError, match=r"applied.utterances\.jsonl: clip '.*' was counted before; give each clip once"
+    ):
+        fit(tmp_path / "two", file, tmp_path / "applied")
+    assert not (tmp_path / "two").exists()
+    other = [clip.model_copy(update={"audio": f"/elsewhere/{clip.id}.wav"}) for clip in clips]
+    write_jsonl(tmp_path / "other.jsonl", other)  # another sound under the same id is another clip
+    assert gather([file, tmp_path / "other.jsonl"], [])[0].clips == {"loud": 120, "quiet": 120}
+
+
+def test_cuts_that_do_not_fit_the_clips_are_told(file: Path, clips: list[Utterance], tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "more.jsonl", [*clips, Utterance(id="bare")])
+    cuts = fit(tmp_path / "cuts", file, by_dataset=True, name="mine")
+    renamed = {f"{name}-corpus": own.model_copy(update={"rate": None}) for name, own in cuts.datasets.items()}
+    cuts.model_copy(update={"rate": None, "datasets": renamed, "digest": None}).save(tmp_path / "mine.json")
+    apply = CalibrateRecipe(utterances=[tmp_path / "more.jsonl"], apply=str(tmp_path / "mine.json"))
+    run(CalibrateRecipe(utterances=[tmp_path / "more.jsonl"], apply="reference"), tmp_path / "with")
+    unmeasured, gone, elsewhere = run(
+        apply.model_copy(update={"utterances": [tmp_path / "with" / "utterances.jsonl"]}), tmp_path / "new"
+    )["warnings"]
+    assert "never measured and have no words: 1;" in unmeasured
+    assert "calibration 'mine' has no cut for them: rate 130;" in gone
+    assert "the cuts of loud-corpus, quiet-corpus alone were put on no clip" in elsewhere
+    fitting = CalibrateRecipe(utterances=[file], apply=str(tmp_path / "cuts" / "thresholds.json"))
+    assert run(fitting, tmp_path / "fitting")["warnings"] == []
+
+
 def test_applied_cuts_change_words_and_nothing_that_was_measured(
     file: Path, clips: list[Utterance], tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ THRESHOLDS = "thresholds.json"
 SKETCHES = "sketches.json"
 REPORT = "report.html"
 WHOLE = "utterances.jsonl"
+_ONCE = "give each clip once: a run, or what other cuts were put on of it, not both"
 _WORDS = {"pitch": "level", "energy": "level", "rate": "level", "intonation": "style"}
 
 
@@ -88,9 +89,9 @@ def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
     return {**counts, "name": calibration.name, "digest": calibration.digest, "warnings": warnings}
 
 
-def _warnings(calibration: Calibration) -> list[str]:
+def _warnings(calibration: Calibration, misfits: Iterable[str] = ()) -> list[str]:
     """What to know before the cuts are used; it is logged too."""
-    found = [warning] if (warning := calibration.warning()) else []
+    found = [*([warning] if (warning := calibration.warning()) else []), *misfits]
     for text in found:
         _log.warning(text)
     return found
@@ -127,17 +128,20 @@ def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]
     """(sketches of all files and saved sketches merged, number of clips left out as of a held-out split).
 
     No clip counts twice: the tables of a run are left out when its JSONL is read. Raises `RecipeError` when the same
-    file is in it twice.
+    file is in it twice, or the same clip (id and sound) in two files.
     """
     total, left_out = Sketches(), 0
-    for file in without_copies(files):
-        shard = Sketches(sources={runs.sha256(file): file.name})
-        for utterance in _read(file):
-            if is_held_out(utterance.split):
-                left_out += 1
-            else:
-                shard.add(utterance)
-        total = total.merge(shard)
+    with contextlib.closing(ids.Seen()) as seen:
+        for file in without_copies(files):
+            shard = Sketches(sources={runs.sha256(file): file.name})
+            for utterance in _read(file):
+                if not seen.add(f"{utterance.id}\n{utterance.audio}"):
+                    raise RecipeError(f"{file}: clip {utterance.id!r} was counted before; {_ONCE}")
+                if is_held_out(utterance.split):
+                    left_out += 1
+                else:
+                    shard.add(utterance)
+            total = total.merge(shard)
     for path in saved:
         total = total.merge(Sketches.load(path))
     return total, left_out
@@ -181,14 +185,31 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
     parquet.write(out / "utterances.parquet", read_jsonl(out / "utterances.jsonl"))
     table = summary.of(read_jsonl(out / "utterances.jsonl"), None, calibration.name)
     counts = {"rows": count, **{f"changed_{name}": changed[name] for name in (*_WORDS, "records")}}
-    table["warnings"] = _warnings(calibration)
+    table["warnings"] = _warnings(calibration, _misfits(calibration, changed))
     runs.write_json(out / "summary.json", {**counts, **table})
     job.finish(counts=counts, metrics=table)
-    return {**counts, "name": calibration.name, "digest": calibration.fingerprint()}
+    return {**counts, "name": calibration.name, "digest": calibration.fingerprint(), "warnings": table["warnings"]}
+
+
+def _misfits(calibration: Calibration, changed: Counter[str]) -> Iterator[str]:
+    """Signs that the cuts are not those of these clips."""
+    if changed["unmeasured"]:
+        yield f"clips that were never measured and have no words: {changed['unmeasured']}; run `annotate` on them first"
+    if lost := [f"{name} {changed[f'lost {name}']}" for name in _WORDS if changed[f"lost {name}"]]:
+        yield (
+            f"words that are gone, since calibration {calibration.name!r} has no cut for them: {', '.join(lost)}; take "
+            "cuts that were fitted on clips with these measurements"
+        )
+    if calibration.datasets and not changed["own"]:
+        yield (
+            f"the cuts of {', '.join(sorted(calibration.datasets))} alone were put on no clip, all have the common "
+            "cuts; where one of these datasets is meant, call the `dataset` of its clips the same"
+        )
 
 
 def _with_words(files: Sequence[Path], calibration: Calibration, changed: Counter[str]) -> Iterator[Utterance]:
-    """Every clip with the words of the calibration; counts the words that are others than before in `changed`."""
+    """Every clip with the words of the calibration. Counts in `changed` the words that are others than before, and what
+    `_misfits` tells."""
     with contextlib.closing(ids.Seen()) as seen:
         for file in files:
             for utterance in _read(file):
@@ -197,11 +218,14 @@ def _with_words(files: Sequence[Path], calibration: Calibration, changed: Counte
                         f"{file}: id {utterance.id!r} comes a second time; ids must be unique over all files"
                     )
                 if utterance.prosody is None:
+                    changed["unmeasured"] += 1
                     yield utterance
                     continue
                 prosody = calibration.apply(utterance.prosody, utterance.gender, utterance.dataset)
                 other = [name for name in _WORDS if _word(prosody, name) != _word(utterance.prosody, name)]
-                changed.update([*other, *(["records"] if other else [])])
+                lost = [f"lost {name}" for name in other if _word(prosody, name) is None]
+                own = ["own"] if utterance.dataset in calibration.datasets else []
+                changed.update([*other, *lost, *own, *(["records"] if other else [])])
                 yield utterance.model_copy(update={"prosody": prosody})
 
 
