@@ -12,7 +12,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from emotionthinker.cli import app
-from emotionthinker.corpora import doctor, soundness
+from emotionthinker.corpora import doctor, manifest, soundness
 from emotionthinker.errors import CorpusError, RecipeError
 from emotionthinker.records import read_jsonl
 from kill import kill_when
@@ -330,3 +330,12 @@ def test_a_limit_out_of_range_is_a_usage_error(setting: str, clinic: Path, tmp_p
     found = CliRunner().invoke(app, ["corpus", "doctor", str(clinic), "--out", str(tmp_path / "out"), setting])
     assert found.exit_code == 2
     assert "Invalid value" in found.output
+
+
+@pytest.mark.parametrize("suffix", sorted(manifest.UNREADABLE))
+def test_sound_that_annotate_passes_by_is_told(suffix: str, tmp_path: Path) -> None:
+    """In a folder of many files those that nothing reads must not look as if they were none."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / f"voice{suffix.upper()}").write_bytes(b"0&\xb2u\x8ef\xcf\x11")
+    assert examine(tmp_path / "in", tmp_path / "out")["verdicts"] == {"unsupported": 1}
+    assert (tmp_path / "out" / "convert.sh").read_text().startswith("ffmpeg ")

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emotionthinker.corpora import files, ids, labels
-from emotionthinker.corpora.manifest import SOUND_FILES, BadRow, misnamed
+from emotionthinker.corpora.manifest import SOUND_FILES, UNREADABLE, BadRow, misnamed
 from emotionthinker.errors import CorpusError, kind_of
 from emotionthinker.records import Utterance
 
-VIDEO_FILES = frozenset(".mp4 .m4a .mkv .mov .aac .avi .flv .webm".split())
+VIDEO_FILES = UNREADABLE | {".flv"}
 """What some corpora ship and libsndfile cannot decode: read as rows; the doctor names the command to convert."""
 
 
