@@ -38,7 +38,13 @@ def test_sound_comes_out_of_the_tables(tree, speech: Callable[..., np.ndarray], 
     soundfile.write(wav, speech(seconds=0.3), 16000, format="WAV")
     sound = wav.getvalue()
     (tree.root / "data").mkdir()
-    rows = [row(1, sound), row(2, sound), row(3, None), row(4, sound, transcription="")]
+    nested = {"gender": None, "tts_metadata": {"gender": "male", "voice_name": "echo"}}  # as the release has it
+    rows = [
+        row(1, sound, metadata=nested),
+        row(2, sound, metadata=nested),
+        row(3, None),
+        row(4, sound, transcription=""),
+    ]
     pq.write_table(pa.Table.from_pylist(rows), tree.root / "data" / "train_full-00000-of-00001.parquet")
     pq.write_table(
         pa.Table.from_pylist([rows[1], row(5, sound)]), tree.root / "data" / "train_fine-00000-of-00001.parquet"

@@ -92,8 +92,8 @@ def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
 def _repeated(id_: str, item: Item, root: Path) -> str:
     sound = item.utterance.audio if isinstance(item, Embedded) else item.audio if isinstance(item, Utterance) else None
     return (
-        f"{sound or root}: id {id_!r} comes a second time; expected each clip once: of a corpus unpacked twice "
-        "below the root the first copy is taken; delete the other one, or give the folder of one"
+        f"{sound or root}: id {id_!r} comes a second time, and the first is taken; expected each clip once: of a "
+        "corpus unpacked twice below the root delete one copy, or give the folder of one; of doubled rows delete one"
     )
 
 

@@ -133,11 +133,7 @@ def _sound(written: str, places: Places, sheet: Path, where: str) -> Path:
         return sheet.parent / written
     best = places.fits(written) or [places.root / written.lstrip("/")]
     if len(best) > 1:
-        named = ", ".join(path.relative_to(places.root).as_posix() for path in best[:3])
-        raise RecordError(
-            f"{where}: {written} fits {len(best)} files: {named}{', …' if len(best) > 3 else ''}; expected one: name "
-            f"more of its path, or give the folder of one of them"
-        )
+        raise RecordError(f"{where}: {places.ambiguous(written, best)}")
     return best[0]
 
 

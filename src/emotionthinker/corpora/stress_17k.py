@@ -33,7 +33,7 @@ def read(root: Path) -> Iterator[Item]:
 
 
 def _embedded(row: dict[str, Any], sound: bytes, split: str, fine: bool) -> Item:
-    settings = row.get("metadata") or {}
+    settings = _settings(row)
     voice = settings.get("voice_name")
     words = [word[0] for word in words_of(str(row["transcription"]))]
     places = [int(place) for place in _stressed(row)]
@@ -59,6 +59,12 @@ def _embedded(row: dict[str, Any], sound: bytes, split: str, fine: bool) -> Item
         },
     )
     return Embedded(utterance, sound, suffix)
+
+
+def _settings(row: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the synthesised voice: `metadata`, and inside it `tts_metadata`."""
+    outer = row.get("metadata") or {}
+    return {**outer, **{name: value for name, value in (outer.get("tts_metadata") or {}).items() if value is not None}}
 
 
 def _stressed(row: dict[str, Any]) -> list[int]:
