@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from emotionthinker.corpora import registry
@@ -54,4 +56,7 @@ def test_folders_of_another_name_or_unpacked_into_themselves(tree, audios: str, 
     tree.text(f"{home}Transcripts/MSP-PODCAST_0001_0008.txt", "And so it goes.\n")
     assert registry.get("msp_podcast").absent(tree.root) == []
     found, failed = tree.read("msp_podcast")
-    assert (found["msp_podcast_0001_0008"].text, failed) == ("And so it goes.", {})
+    (clip,) = found.values()
+    assert (clip.text, failed) == ("And so it goes.", {})
+    told = registry.get("msp_podcast").sheets(Path(str(clip.audio)), tree.root)
+    assert told == {"split": "test", "speaker": "msp_podcast_30", "gender": "male"}

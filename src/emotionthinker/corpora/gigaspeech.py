@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from emotionthinker.corpora import files
 from emotionthinker.corpora.base import Corpus, Item, bad, clip, segment
 from emotionthinker.errors import CorpusError
 
@@ -18,11 +19,11 @@ _CHUNK = 1 << 20
 
 def read(root: Path) -> Iterator[Item]:
     """Parts marked as silence, music, noise or other are no speech and make no rows."""
-    sheet = root / "GigaSpeech.json"
-    if not sheet.is_file():
+    sheet = next(files.below(root, "GigaSpeech.json"), None)
+    if sheet is None:
         return
     for recording in audios(sheet):
-        sound = root / str(recording.get("path", ""))
+        sound = sheet.parent / str(recording.get("path", ""))
         for part in recording.get("segments", []):
             id_ = str(part.get("sid", "?"))
             text = str(part.get("text_tn", "")).strip()

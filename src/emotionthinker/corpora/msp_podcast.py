@@ -87,10 +87,9 @@ def _utterance(row: dict[str, str], stem: str, sound: Path, label: str, words: P
 
 def sheets(sound: Path, root: Path) -> dict[str, Any]:
     """Split, speaker and gender by the sheet of the MSP-Podcast the sound lies in; names alone tell nothing."""
-    home = sound.parent.parent
-    if not home.is_relative_to(root):
-        return {}
-    sheet = next((sheet for name in _SHEETS if (sheet := home / "Labels" / name).is_file()), None)
+    homes = (home for home in sound.parents if home.is_relative_to(root))
+    places = (home / folder / name for home in homes for folder in ("Labels", "Labels/Labels") for name in _SHEETS)
+    sheet = next((place for place in places if place.is_file()), None)
     return _by_name(sheet, audio.stamp(sheet)).get(sound.stem, {}) if sheet else {}
 
 
