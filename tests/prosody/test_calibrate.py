@@ -118,6 +118,23 @@ def test_a_clip_that_is_in_two_files_is_refused(file: Path, clips: list[Utteranc
     assert gather([file, tmp_path / "other.jsonl"], [])[0].clips == {"loud": 120, "quiet": 120}
 
 
+def test_cuts_of_older_measurements_are_told_and_never_mixed(clips: list[Utterance], tmp_path: Path) -> None:
+    """When a measurement changed, cuts of the old one put other words on the same voice."""
+    for version, some in ((1, clips[:60]), (2, clips[60:])):
+        (tmp_path / f"v{version}").mkdir()
+        write_jsonl(tmp_path / f"v{version}" / "utterances.jsonl", some)
+        (tmp_path / f"v{version}" / "manifest.json").write_text(json.dumps({"metrics": {"measures": version}}))
+    old, new = tmp_path / "v1", tmp_path / "v2"
+    cuts = tmp_path / "cuts"
+    assert fit(cuts, old).about["measures"] == Sketches.load(cuts / "sketches.json").measures == 1
+    (warning,) = run(CalibrateRecipe(utterances=[new], apply=str(cuts / "thresholds.json")), tmp_path / "a")["warnings"]
+    assert "was fitted on version 1 of the measurements, these clips are of version 2" in warning
+    assert run(CalibrateRecipe(utterances=[old], apply=str(cuts / "thresholds.json")), tmp_path / "b")["warnings"] == []
+    for recipe in ({"utterances": [old, new]}, {"utterances": [new], "sketches": [cuts / "sketches.json"]}):
+        with pytest.raises(RecipeError, match="versions 1 and 2 of the measurements do not go into one "):
+            run(CalibrateRecipe(**recipe), tmp_path / "mixed")
+
+
 def test_cuts_that_do_not_fit_the_clips_are_told(file: Path, clips: list[Utterance], tmp_path: Path) -> None:
     write_jsonl(tmp_path / "more.jsonl", [*clips, Utterance(id="bare")])
     cuts = fit(tmp_path / "cuts", file, by_dataset=True, name="mine")

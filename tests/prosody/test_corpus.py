@@ -22,7 +22,7 @@ from filelock import FileLock
 from emotionthinker import workers
 from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError, WeightsError
-from emotionthinker.prosody import batch, parts, speaker, speakers, whisper
+from emotionthinker.prosody import batch, doubts, parts, speaker, speakers, whisper
 from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
 from emotionthinker.prosody.heard import Heard, Listening
 from emotionthinker.prosody.levels import Calibration
@@ -246,6 +246,16 @@ def test_another_calibration_needs_no_measuring(
     (warning,) = json.loads((out / "summary.json").read_text())["warnings"]
     assert "'mine' has cuts from under 50 values (pitch 4, energy 4, rate 4, style 4)" in warning
     assert caplog.messages == [warning]
+
+
+def test_cuts_of_older_measurements_are_told(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(recipe(clips, calibration="fit"), tmp_path / "old", progress=False)
+    cuts = tmp_path / "old" / "thresholds.json"
+    assert json.loads((tmp_path / "old" / "manifest.json").read_text())["metrics"]["measures"] == batch.MEASURES
+    monkeypatch.setattr(doubts, "MEASURES", batch.MEASURES + 1)
+    run(recipe(clips, calibration=str(cuts)), tmp_path / "new", progress=False)
+    _, warning = json.loads((tmp_path / "new" / "summary.json").read_text())["warnings"]
+    assert f"fitted on version {batch.MEASURES} of the measurements" in warning
 
 
 def test_validation_shapes_no_cut_either(clips: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Nothing is measured: it reads what `annotate` wrote. Applied cuts change the wor
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import time
 from collections import Counter
@@ -72,6 +73,7 @@ def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
         source=sorted(sketches.sources.values()),
         command=f"emotionthinker calibrate --name {recipe.name}" + " --by-dataset" * recipe.by_dataset,
         fitted=time.strftime("%Y-%m-%d", time.gmtime()),
+        **({} if sketches.measures is None else {"measures": sketches.measures}),
     )
     if not sum(sketches.clips.values()):
         raise RecipeError(
@@ -133,7 +135,7 @@ def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]
     total, left_out = Sketches(), 0
     with contextlib.closing(ids.Seen()) as seen:
         for file in without_copies(files):
-            shard = Sketches(sources={runs.sha256(file): file.name})
+            shard = Sketches(sources={runs.sha256(file): file.name}, measures=_measures(file))
             for utterance in _read(file):
                 if not seen.add(f"{utterance.id}\n{utterance.audio}"):
                     raise RecipeError(f"{file}: clip {utterance.id!r} was counted before; {_ONCE}")
@@ -149,6 +151,17 @@ def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]
 
 def _read(file: Path) -> Iterator[Utterance]:
     return parquet.read(file) if file.suffix == ".parquet" else read_jsonl(file)
+
+
+def _measures(file: Path) -> int | None:
+    """Version of the measurements in a file, by the `manifest.json` of the run it lies in; None where none tells."""
+    home = file.resolve().parent
+    path = (home.parent if home.name == "shards" else home) / "manifest.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["metrics"]["measures"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, int) else None
 
 
 def _refuse_to_thaw(path: Path, calibration: Calibration) -> None:
@@ -185,7 +198,10 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
     parquet.write(out / "utterances.parquet", read_jsonl(out / "utterances.jsonl"))
     table = summary.of(read_jsonl(out / "utterances.jsonl"), None, calibration.name)
     counts = {"rows": count, **{f"changed_{name}": changed[name] for name in (*_WORDS, "records")}}
-    table["warnings"] = _warnings(calibration, _misfits(calibration, changed))
+    made = {measures for file in files if (measures := _measures(file)) is not None}
+    outdated = filter(None, map(calibration.outdated, sorted(made)))
+    table["warnings"] = _warnings(calibration, [*_misfits(calibration, changed), *outdated])
+    table |= {"measures": made.pop()} if len(made) == 1 else {}
     runs.write_json(out / "summary.json", {**counts, **table})
     job.finish(counts=counts, metrics=table)
     return {**counts, "name": calibration.name, "digest": calibration.fingerprint(), "warnings": table["warnings"]}

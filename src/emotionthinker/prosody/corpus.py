@@ -83,6 +83,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
         *pool.warnings(),
         *doubts.words(tally, calibration),
     ]
+    table["measures"] = batch.MEASURES
     for warning in table["warnings"]:
         _log.warning(warning)
     seconds = round(time.monotonic() - started, 1)
@@ -224,6 +225,7 @@ def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -
         clips=dict(datasets),
         left_out="clips of held-out splits (test, validation)",
         source=[path.name for path in recipe.source],
+        measures=batch.MEASURES,
         command=f"the annotate stage with calibration={FIT} and name={recipe.name}; this is its thresholds.json",
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emotionthinker import runs
 from emotionthinker.corpora import manifest
+from emotionthinker.prosody.batch import MEASURES
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.prosody.summary import Tally
 from emotionthinker.records import NO_RECOGNISER
@@ -45,8 +46,7 @@ def untold_times(count: int) -> Iterator[str]:
 
 def words(tally: Tally, calibration: Calibration) -> Iterator[str]:
     """What makes the words doubtful."""
-    if warning := calibration.warning():
-        yield warning
+    yield from filter(None, (calibration.warning(), calibration.outdated(MEASURES)))
     if unheard := tally.reasons["transcript"][NO_RECOGNISER]:
         yield (
             f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "
