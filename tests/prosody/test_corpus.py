@@ -248,6 +248,21 @@ def test_another_calibration_needs_no_measuring(
     assert caplog.messages == [warning]
 
 
+def test_a_source_that_is_called_a_test_and_counts_as_train_is_told(tmp_path: Path) -> None:
+    """The test.tsv of Common Voice names no split in its rows."""
+    for name, text in (
+        ("test.tsv", "path\na.mp3\n"),
+        ("dev-clean.csv", "path,split\na.mp3,dev\n"),
+        ("validated.tsv", "path\na.mp3\n"),
+        ("evaluation.csv", "wave\nx\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "a.wav").touch()
+    told = list(doubts.open_tests(sorted(tmp_path.iterdir())))
+    assert [text.partition(" ")[0] for text in told] == [str(tmp_path / name) for name in ("test", "test.tsv")]
+
+
 def test_cuts_of_older_measurements_are_told(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(recipe(clips, calibration="fit"), tmp_path / "old", progress=False)
     cuts = tmp_path / "old" / "thresholds.json"

@@ -78,6 +78,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     table["warnings"] = [
         *doubts.no_longer(job),
         *doubts.unread(recipe.source),
+        *doubts.open_tests(recipe.source),
         *doubts.waiting(first_pass.waiting),
         *doubts.untold_times(first_pass.timed),
         *pool.warnings(),
