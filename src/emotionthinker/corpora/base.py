@@ -173,14 +173,22 @@ def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
 def table(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
     """(place for messages, row) of a CSV file; values stripped, header names as they are.
 
-    Raises `CorpusError` of kind bad_row for a file without one of the `needed` columns.
+    Raises `CorpusError` of kind bad_row for a file without one of the `needed` columns, or one that is not UTF-8.
     """
-    with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
-        reader = csv.DictReader(lines)
+    try:
+        yield from _table(path, needed)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from error
+
+
+def _table(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+    with open(path, encoding="utf-8-sig", newline="") as source:
+        reader = csv.DictReader(source)
         header = reader.fieldnames or []
         if not set(needed) <= set(header):
             expected = (
-                f"expected a table with {', '.join(needed)}; fetch it again (a pointer of Git LFS: `git lfs pull`)"
+                f"expected a table with {', '.join(needed)}, parted by commas; fetch it again (a pointer of Git LFS: "
+                "`git lfs pull`)"
             )
             raise CorpusError("bad_row", f"{path}: its first line is {','.join(header)!r}; {expected}")
         for row in reader:
@@ -195,11 +203,15 @@ def lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise CorpusError(
-            "bad_row",
-            f"{path}: not UTF-8 (byte {error.start}); expected text as released: fetch it again, or write it anew, for "
-            "example with `iconv -f WINDOWS-1252 -t UTF-8 IN > OUT`",
-        ) from error
+        raise _not_utf8(path, error) from error
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError) -> CorpusError:
+    return CorpusError(
+        "bad_row",
+        f"{path}: not UTF-8 (byte {error.object[error.start]:#x}); expected text as released: fetch it again, or write "
+        "it anew, for example with `iconv -f WINDOWS-1252 -t UTF-8 IN > OUT`",
+    )
 
 
 def words_of(text: str) -> list[re.Match[str]]:

@@ -48,7 +48,7 @@ def read(root: Path) -> Iterator[Item]:
                 what = f"the {len(clips)} clips of {ours} make no rows"
                 yield missing_sheet(root, f"{ours}_sent_emo.csv", what, "github.com/declare-lab/MELD (data/MELD)")
             continue
-        for where, row in table(sheet):
+        for where, row in table(sheet, "Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"):
             yield _row(where, row, ours, split, clips)
 
 

@@ -34,7 +34,7 @@ def read(root: Path) -> Iterator[Item]:
         return
     audios = _beside(sheet, root, *_AUDIOS) or sheet.parent.parent / _AUDIOS[0]
     texts = _beside(sheet, root, _TEXTS)
-    for where, row in table(sheet):
+    for where, row in table(sheet, "FileName", "EmoClass", "Split_Set"):
         name = row.get("FileName", "")
         stem = Path(name).stem
         label = row.get("EmoClass", "")
