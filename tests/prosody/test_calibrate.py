@@ -113,6 +113,9 @@ def test_a_clip_that_is_in_two_files_is_refused(file: Path, clips: list[Utteranc
     ):
         fit(tmp_path / "two", file, tmp_path / "applied")
     assert not (tmp_path / "two").exists()
+    fit(tmp_path / "one", file)
+    with pytest.raises(RecipeError, match=r"both hold the clips of utterances\.jsonl"):
+        fit(tmp_path / "two", tmp_path / "applied", sketches=[tmp_path / "one" / "sketches.json"])
     other = [clip.model_copy(update={"audio": f"/elsewhere/{clip.id}.wav"}) for clip in clips]
     write_jsonl(tmp_path / "other.jsonl", other)  # another sound under the same id is another clip
     assert gather([file, tmp_path / "other.jsonl"], [])[0].clips == {"loud": 120, "quiet": 120}

@@ -130,12 +130,12 @@ def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]
     """(sketches of all files and saved sketches merged, number of clips left out as of a held-out split).
 
     No clip counts twice: the tables of a run are left out when its JSONL is read. Raises `RecipeError` when the same
-    file is in it twice, or the same clip (id and sound) in two files.
+    file is in it twice (also as what cuts were applied to), or the same clip (id and sound) in two files.
     """
     total, left_out = Sketches(), 0
     with contextlib.closing(ids.Seen()) as seen:
         for file in without_copies(files):
-            shard = Sketches(sources={runs.sha256(file): file.name}, measures=_measures(file))
+            shard = Sketches(sources=_sources(file), measures=_measures(file))
             for utterance in _read(file):
                 if not seen.add(f"{utterance.id}\n{utterance.audio}"):
                     raise RecipeError(f"{file}: clip {utterance.id!r} was counted before; {_ONCE}")
@@ -155,13 +155,26 @@ def _read(file: Path) -> Iterator[Utterance]:
 
 def _measures(file: Path) -> int | None:
     """Version of the measurements in a file, by the `manifest.json` of the run it lies in; None where none tells."""
+    found = (_manifest(file).get("metrics") or {}).get("measures")
+    return found if isinstance(found, int) else None
+
+
+def _sources(file: Path) -> dict[str, str]:
+    """sha256 -> name of a file of clips, and of those with the same clips whose words it holds by other cuts."""
+    made = _manifest(file)
+    applied = made.get("stage") == "calibrate" and (made.get("recipe") or {}).get("apply")
+    before = {digest: Path(name).name for name, digest in made.get("inputs", {}).items() if applied and name != applied}
+    return {runs.sha256(file): file.name, **before}
+
+
+def _manifest(file: Path) -> dict[str, Any]:
+    """The `manifest.json` of the run a file of clips lies in, empty without one."""
     home = file.resolve().parent
     path = (home.parent if home.name == "shards" else home) / "manifest.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["metrics"]["measures"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found if isinstance(found, int) else None
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _refuse_to_thaw(path: Path, calibration: Calibration) -> None:
