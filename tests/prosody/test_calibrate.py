@@ -229,6 +229,7 @@ def test_folders_of_annotate_and_of_shards_are_read(clips: list[Utterance], tmp_
     (tmp_path / "shards").mkdir()
     for part in range(2):
         parquet.write(tmp_path / "shards" / f"{part}.parquet", clips[part * 60 : part * 60 + 60])
+    (tmp_path / "shards" / "._0.parquet").write_bytes(b"what macOS leaves beside a copy")
     assert fit(tmp_path / "cuts", tmp_path / "shards").energy.count == 120
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import Field
 
 from emotionthinker import runs
+from emotionthinker.corpora import files as walk
 from emotionthinker.corpora import ids, parquet
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, RecordError
@@ -103,7 +104,7 @@ def shards(source: Path) -> list[Path]:
     """The files of annotated clips at a path: itself, or in a folder utterances.jsonl, else every Parquet file."""
     if source.is_dir():
         whole = source / WHOLE
-        found = [whole] if whole.is_file() else sorted(source.rglob("*.parquet"))
+        found = [whole] if whole.is_file() else list(walk.below(source, "*.parquet"))
         if not found:
             raise RecipeError(f"{source}: neither utterances.jsonl nor a Parquet file in it; `annotate` writes them")
         return found
