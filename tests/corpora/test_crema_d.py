@@ -46,3 +46,13 @@ def test_a_sheet_that_is_a_pointer_is_named(tree) -> None:
     tree.sound("AudioWAV/1001_DFA_ANG_XX.wav")
     with pytest.raises(CorpusError, match=r"VideoDemographics\.csv: its first line is 'version .*git lfs pull"):
         tree.read("crema_d")
+
+
+def test_the_sheet_of_the_actors_is_found_beside_audiowav_or_told(tree) -> None:
+    tree.sound("AudioWAV/1001_DFA_ANG_XX.wav")
+    corpus, whole = registry.get("crema_d"), tree.root
+    tree.root = whole / "AudioWAV"
+    assert [corpus.absent(root) for root in (whole, tree.root)] == [["VideoDemographics.csv"]] * 2
+    (whole / "VideoDemographics.csv").write_text("ActorID,Age,Sex\n1001,51,Male\n")
+    assert [corpus.absent(root) for root in (whole, tree.root)] == [[], []]
+    assert tree.read("crema_d")[0]["crema_1001_DFA_ANG_XX"].gender == "male"

@@ -11,10 +11,11 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from emotionthinker import audio
 from emotionthinker.cli import app
-from emotionthinker.corpora import doctor, soundness
-from emotionthinker.errors import CorpusError, RecipeError
-from emotionthinker.records import read_jsonl
+from emotionthinker.corpora import doctor, manifest, parquet, soundness
+from emotionthinker.errors import CorpusError, RecipeError, RecordError
+from emotionthinker.records import Utterance, read_jsonl
 from kill import kill_when
 
 
@@ -262,7 +263,7 @@ def test_sound_inside_a_parquet_file_is_examined(speech: Callable[..., np.ndarra
 
 def test_sources_that_cannot_be_examined(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(RecipeError, match="no clips"):
+    with pytest.raises(RecordError, match=r"no sound file in this folder; expected .* \(or Parquet files\)"):
         examine(tmp_path / "nothing", tmp_path / "out")
     with pytest.raises(CorpusError, match="EmoDB"):
         examine(tmp_path / "nothing", tmp_path / "out2", corpus="emodb")
@@ -330,3 +331,26 @@ def test_a_limit_out_of_range_is_a_usage_error(setting: str, clinic: Path, tmp_p
     found = CliRunner().invoke(app, ["corpus", "doctor", str(clinic), "--out", str(tmp_path / "out"), setting])
     assert found.exit_code == 2
     assert "Invalid value" in found.output
+
+
+def test_a_folder_of_tables_is_examined_row_by_row(speech: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    """The shards of `annotate --embed-audio`, or of Hugging Face."""
+    for name, seconds in (("good", 1.0), ("short", 0.1)):
+        soundfile.write(tmp_path / f"{name}.wav", speech(seconds=seconds), 16000)
+    clips = [Utterance(id=name, audio=str(tmp_path / f"{name}.wav"), split="train") for name in ("good", "short")]
+    (tmp_path / "in" / "data").mkdir(parents=True)
+    parquet.write(tmp_path / "in" / "data" / "train-00000-of-00001.parquet", clips, embed=True)
+    summary = examine(tmp_path / "in", tmp_path / "out", clean=tmp_path / "clean.jsonl")
+    assert (summary["clips"], summary["verdicts"]) == (2, {"too_short": 1})
+    assert "train-00000-of-00001.parquet#1\ttoo_short" in (tmp_path / "out" / "fixes.txt").read_text()
+    (kept,) = read_jsonl(tmp_path / "clean.jsonl")
+    assert (kept.id, len(audio.load(str(kept.audio))[0])) == ("good", 16000)
+
+
+@pytest.mark.parametrize("suffix", sorted(manifest.UNREADABLE))
+def test_sound_that_annotate_passes_by_is_told(suffix: str, tmp_path: Path) -> None:
+    """In a folder of many files those that nothing reads must not look as if they were none."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / f"voice{suffix.upper()}").write_bytes(b"0&\xb2u\x8ef\xcf\x11")
+    assert examine(tmp_path / "in", tmp_path / "out")["verdicts"] == {"unsupported": 1}
+    assert (tmp_path / "out" / "convert.sh").read_text().startswith("ffmpeg ")

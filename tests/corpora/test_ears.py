@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from emotionthinker.corpora import registry
 from emotionthinker.errors import CorpusError
 
 
@@ -45,3 +46,10 @@ def test_a_broken_sheet_is_named(content: str, tree) -> None:
     tree.sound("p001/emo_anger_sentences.wav")
     with pytest.raises(CorpusError, match=r"transcripts\.json: not a JSON object"):
         tree.read("ears")
+
+
+def test_sheets_of_the_repository_that_are_not_there_are_told(tree) -> None:
+    """Whoever unpacks the archives alone has neither."""
+    tree.sound("p001/emo_anger_sentences.wav")
+    assert tree.read("ears")[1] == {"transcripts.json": "missing_sheet"}
+    assert registry.get("ears").absent(tree.root) == ["speaker_statistics.json"]

@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from emotionthinker.corpora.manifest import utterances
+from emotionthinker.corpora import base, registry
+from emotionthinker.corpora.manifest import BadRow, utterances
 
 ROW = {
     "audio_path": "/home/them/IEMOCAP/Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
@@ -53,7 +54,12 @@ def test_the_reasoning_survives_the_manifest(tree, tmp_path) -> None:
 def test_a_name_that_fits_two_files_is_not_guessed(tree) -> None:
     tree.text("all.json", json.dumps([{**ROW, "audio_path": "dia0_utt0.wav"}]))
     tree.sound("MELD/train_splits/dia0_utt0.wav", "MELD/dev_splits/dia0_utt0.wav")
-    assert tree.read("emotioncot")[1] == {"all.json:1": "missing_sound"}
+    assert tree.read("emotioncot")[1] == {"all.json:1": "bad_row"}
+    (row,) = base.items(registry.get("emotioncot"), tree.root)
+    assert isinstance(row, BadRow)
+    assert "fits 2 files: MELD/dev_splits/dia0_utt0.wav, MELD/train_splits/dia0_utt0.wav; expected one" in str(
+        row.error
+    )
 
 
 def test_other_json_below_the_root_holds_no_annotations(tree) -> None:

@@ -28,10 +28,23 @@ def test_a_row_of_common_voice(tmp_path: Path) -> None:
         ("b", "Hunde sitzen.", "female", None, "de"),
         ("c", "I am.", None, None, None),
     ]
+    assert [u.speaker for u in found] == ["abc", "abd", "abe"]
     assert [u.extra.get("age") for u in found] == ["twenties", None, "fourties"]
     assert found[2].extra == {
-        "client_id": "abe", "up_votes": "2", "age": "fourties", "gender": "do_not_wish_to_say", "language": "Elvish"
+        "up_votes": "2", "age": "fourties", "gender": "do_not_wish_to_say", "language": "Elvish"
     }  # fmt: skip
+
+
+def test_sound_in_the_folder_clips_beside_the_table(tmp_path: Path) -> None:
+    """Common Voice names its sound without that folder."""
+    (tmp_path / "clips").mkdir()
+    for name in ("a.mp3", "both.mp3", "clips/both.mp3", "clips/c.mp3"):
+        (tmp_path / name).touch()
+    (tmp_path / "test.tsv").write_text("path\na.mp3\nboth.mp3\nc.mp3\nd.mp3\nclips/c.mp3\n")
+    found = [str(u.audio) for u in utterances([tmp_path / "test.tsv"]) if isinstance(u, Utterance)]
+    assert [Path(sound).relative_to(tmp_path).as_posix() for sound in found] == [
+        "a.mp3", "both.mp3", "clips/c.mp3", "d.mp3", "clips/c.mp3"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

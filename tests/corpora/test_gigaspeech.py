@@ -37,7 +37,7 @@ def test_parts_of_recordings(tree) -> None:
             part("POD1_S4", speaker="Ann"),
         ],
     }
-    lost = {"aid": "YOU1", "path": "audio/youtube/YOU1.opus", "segments": [part("YOU1_S1")]}
+    lost = {"aid": "YOU1", "path": "audio/youtube/YOU1.opus", "segments": [part("YOU1_S1"), part("YOU1_S2")]}
     tree.text("GigaSpeech.json", json.dumps({"dataset": "GigaSpeech", "audios": [talk, lost]}))
     tree.sound(str(talk["path"]))
     found, failed = tree.read("gigaspeech")
@@ -47,7 +47,11 @@ def test_parts_of_recordings(tree) -> None:
     assert len(audio.load(str(first.audio))[0]) == 4000
     assert (last.split, last.speaker) == ("train", "gigaspeech_Ann")
     assert set(found) == {"gigaspeech_POD1_S1", "gigaspeech_POD1_S4"}
-    assert failed == {"POD1_S3": "bad_row", "YOU1_S1": "missing_sound"}
+    assert failed == {"POD1_S3": "bad_row", "YOU1": "missing_sound"}
+    (tree.root / "GigaSpeech").mkdir()
+    for name in ("GigaSpeech.json", "audio"):
+        (tree.root / name).rename(tree.root / "GigaSpeech" / name)
+    assert set(tree.read("gigaspeech")[0]) == set(found)  # the root one too high
 
 
 recordings = st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.lists(st.integers(), max_size=2), max_size=3)

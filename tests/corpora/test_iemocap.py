@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from emotionthinker import audio
+from emotionthinker.corpora import registry
 
 HEAD = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
 LABELS = HEAD + (
@@ -70,3 +71,24 @@ def test_a_session_without_its_sheets_is_told(tree) -> None:
     failed = tree.read("iemocap")[1]
     missing = {id_ for id_, kind in failed.items() if kind == "missing_sheet"}
     assert missing == {"Session2/dialog/EmoEvaluation", "Session2/dialog/transcriptions"}
+
+
+def test_a_dialogue_without_its_sheets_is_told(tree) -> None:
+    dialog(tree)
+    tree.text("Session1/dialog/EmoEvaluation/Ses01F_impro03.txt", HEAD)
+    home = "Session1/sentences/wav"
+    tree.sound(f"{home}/Ses01F_impro01/Ses01F_impro01_F000.wav", f"{home}/Ses01F_impro02/Ses01F_impro02_F000.wav")
+    failed = tree.read("iemocap")[1]
+    missing = {id_ for id_, kind in failed.items() if kind == "missing_sheet"}
+    folder = "Session1/dialog"
+    assert missing == {f"{folder}/EmoEvaluation/Ses01F_impro02.txt", f"{folder}/transcriptions/Ses01F_impro03.txt"}
+
+
+def test_a_root_one_too_high_is_the_same_corpus(tree) -> None:
+    whole, tree.root = tree.root, tree.root / "IEMOCAP_full_release"
+    dialog(tree)
+    tree.sound("Session1/dialog/wav/Ses01F_impro01.wav")
+    below = tree.read("iemocap")
+    tree.root = whole
+    assert tree.read("iemocap") == below
+    assert registry.get("iemocap").absent(whole) == ["Session2", "Session3", "Session4", "Session5"]

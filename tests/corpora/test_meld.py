@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from emotionthinker.corpora import meld
+from emotionthinker.errors import CorpusError
 
 HEAD = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
 TIMES = '8,21,"00:16:16,059","00:16:21,731"\n'
@@ -46,6 +47,30 @@ def test_sheets_splits_and_known_clips(tree) -> None:
         "test_sent_emo.csv:3": "bad_label",
         "meld_test_dia3_utt2": "missing_sound",
     }
+
+
+@pytest.mark.parametrize(
+    ("sheet", "message"),
+    [
+        ((HEAD + f"1,Café,Joey,joy,positive,0,0,{TIMES}").encode("cp1252"), r"not UTF-8 \(byte 0xe9\).*iconv"),
+        ((HEAD + "1,Hey.").replace(",", ";").encode(), "Emotion, .* parted by commas"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull"),
+    ],
+)
+def test_a_sheet_that_was_saved_otherwise_is_named_as_a_whole(tree, sheet: bytes, message: str) -> None:
+    """Not clip by clip, and not with marks of lost letters in its words."""
+    tree.sound("train_splits/dia0_utt0.wav")
+    (tree.root / "train_sent_emo.csv").write_bytes(sheet)
+    with pytest.raises(CorpusError, match=rf"train_sent_emo\.csv: .*{message}"):
+        tree.read("meld")
+
+
+def test_what_is_not_converted_yet_is_taken_from_the_release(tree) -> None:
+    tree.text("train_sent_emo.csv", HEAD + "".join(f"{n},Hey.,Joey,joy,positive,0,{n},{TIMES}" for n in range(3)))
+    tree.sound("train_splits_wav/dia0_utt0.wav", *(f"train_splits/dia0_utt{n}.mp4" for n in range(2)))
+    found, failed = tree.read("meld")
+    assert [Path(str(clip.audio)).suffix for clip in found.values()] == [".wav", ".mp4"]
+    assert failed == {"meld_train_dia0_utt2": "missing_sound"}
 
 
 def test_a_folder_without_its_sheet_is_told_and_a_split_without_either(tree) -> None:

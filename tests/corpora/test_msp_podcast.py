@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from emotionthinker.corpora import registry
+
 HEAD = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"
 
 
@@ -38,3 +44,19 @@ def test_the_spelling_of_older_releases_in_a_folder_of_the_root(tree) -> None:
     tree.text(f"{home}/Transcripts/MSP-PODCAST_0001_0008.txt", "And so it goes.\n")
     found, failed = tree.read("msp_podcast")
     assert (found["msp_podcast_0001_0008"].text, failed) == ("And so it goes.", {})
+
+
+@pytest.mark.parametrize("audios", ["Audio", "Audios/Audios"])
+@pytest.mark.parametrize("labels", ["Labels", "Labels/Labels"])
+@pytest.mark.parametrize("home", ["", "MSP-PODCAST-Publish-1.11/"])
+def test_folders_of_another_name_or_unpacked_into_themselves(tree, audios: str, labels: str, home: str) -> None:
+    tree.text(f"{home}{labels}/labels_consensus.csv", HEAD + "MSP-PODCAST_0001_0008.wav,N,2,4,2,30,Male,Test1\n")
+    tree.sound(f"{home}{audios}/MSP-PODCAST_0001_0008.wav")
+    assert registry.get("msp_podcast").absent(tree.root) == ["Transcripts"]
+    tree.text(f"{home}Transcripts/MSP-PODCAST_0001_0008.txt", "And so it goes.\n")
+    assert registry.get("msp_podcast").absent(tree.root) == []
+    found, failed = tree.read("msp_podcast")
+    (clip,) = found.values()
+    assert (clip.text, failed) == ("And so it goes.", {})
+    told = registry.get("msp_podcast").sheets(Path(str(clip.audio)), tree.root)
+    assert told == {"split": "test", "speaker": "msp_podcast_30", "gender": "male"}

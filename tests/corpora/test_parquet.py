@@ -3,10 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 import soundfile
 
 from emotionthinker import audio, embedded
 from emotionthinker.corpora import parquet
+from emotionthinker.errors import RecordError
 from emotionthinker.records import Energy, Prosody, Stress, Trace, Utterance, Word
 
 
@@ -43,3 +47,15 @@ def test_a_part_of_a_recording_is_embedded_alone(tmp_path: Path) -> None:
     assert rate == 24000
     np.testing.assert_allclose(samples, wave[12000:30000, 1], atol=1e-6)
     assert embedded.read(found.audio or "")[1] == "talk-1-t=0.5,1.25&channel=2.flac"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, r"row 1 is not an Utterance"), (b"no table", r"not a readable Parquet file")]
+)
+def test_a_file_of_another_kind_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"name": ["a"]}), path)
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(RecordError, match=rf"x\.parquet: {message}"):
+        list(parquet.read(path))

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 
 from emotionthinker import audio
 from emotionthinker.corpora import prepare, registry
+from emotionthinker.errors import CorpusError
 from emotionthinker.records import read_jsonl
 
 
@@ -36,7 +38,13 @@ def test_sound_comes_out_of_the_tables(tree, speech: Callable[..., np.ndarray], 
     soundfile.write(wav, speech(seconds=0.3), 16000, format="WAV")
     sound = wav.getvalue()
     (tree.root / "data").mkdir()
-    rows = [row(1, sound), row(2, sound), row(3, None), row(4, sound, transcription="")]
+    nested = {"gender": None, "tts_metadata": {"gender": "male", "voice_name": "echo"}}  # as the release has it
+    rows = [
+        row(1, sound, metadata=nested),
+        row(2, sound, metadata=nested),
+        row(3, None),
+        row(4, sound, transcription=""),
+    ]
     pq.write_table(pa.Table.from_pylist(rows), tree.root / "data" / "train_full-00000-of-00001.parquet")
     pq.write_table(
         pa.Table.from_pylist([rows[1], row(5, sound)]), tree.root / "data" / "train_fine-00000-of-00001.parquet"
@@ -49,3 +57,12 @@ def test_sound_comes_out_of_the_tables(tree, speech: Callable[..., np.ndarray], 
     assert (first.extra["stressed_words"], first.extra["answer"]) == (["known"], 1)
     assert [clip.extra["fine"] for clip in (first, second, last)] == [False, True, True]
     assert len(audio.load(str(first.audio))[0]) == 4800
+
+
+@pytest.mark.parametrize(
+    "content", [b"version https://git-lfs.github.com/spec/v1\n", b"PAR1 cut off while it was fetched"]
+)
+def test_a_table_that_did_not_arrive_is_named(tree, content: bytes) -> None:
+    (tree.root / "train_full-00000-of-00004.parquet").write_bytes(content)
+    with pytest.raises(CorpusError, match=r"train_full-00000-of-00004\.parquet: not a readable Parquet .*git lfs pull"):
+        tree.read("stress_17k")

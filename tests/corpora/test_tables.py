@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from emotionthinker.corpora.manifest import utterances
@@ -126,3 +129,15 @@ def test_half_a_character_is_told(name: str, tmp_path: Path) -> None:
 def test_a_mark_of_byte_order_costs_no_row(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"text": "one"}\n', encoding="utf-8-sig")
     assert list(rows(tmp_path / "m.jsonl")) == [(1, {"text": "one"})]
+
+
+def test_classes_of_hugging_face_come_by_their_names(tmp_path: Path) -> None:
+    """As numbers every emotion of such a table would be none of the nine."""
+    features = {"label": {"_type": "ClassLabel", "names": ["neutral", "sad"]}, "text": {"_type": "Value"}}
+    table = pa.table({"label": [1, 0, -1, None, 7], "text": list("abcde")})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(table, tmp_path / "train.parquet")
+    found = [row["label"] for _, row in rows(tmp_path / "train.parquet") if isinstance(row, dict)]
+    assert found == ["sad", "neutral", None, None, 7]
+    pq.write_table(table.replace_schema_metadata({"huggingface": "no JSON"}), tmp_path / "train.parquet")
+    assert [row["label"] for _, row in rows(tmp_path / "train.parquet") if isinstance(row, dict)][:2] == [1, 0]

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from emotionthinker.cli import app
 from emotionthinker.errors import RecipeError, RecordError, WeightsError
 from emotionthinker.evaluation import audit
-from emotionthinker.evaluation.audit import AuditRecipe, kappa, run
+from emotionthinker.evaluation.audit import AuditRecipe, kappa, render, run
 from emotionthinker.evaluation.findings import OVER_FULL_SCALE
 from kill import kill_when
 
@@ -97,6 +97,19 @@ def test_utterances_that_are_parts_of_a_recording_agree_with_themselves(tmp_path
     own = recipe(tmp_path / "one" / "annotate" / "utterances.jsonl", audio=sound, calibration="reference")
     again = run(own, tmp_path / "two", progress=False)
     assert (again["audited"], again["fields"]["pitch_hz"]["agrees"]) == (2, 2)
+
+
+def test_columns_that_nothing_was_taken_from_are_told(annotations: Path, tmp_path: Path) -> None:
+    """`pitch_mean` looks audited, and is not."""
+    rows = [row | {"pitch_mean": 201.0, "id": row["audio_path"]} for row in rows_of(annotations)]
+    rows[0] |= {"contour": "falling", "pitch_level": "low", "comment": ""}
+    annotations.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    summary = run(recipe(annotations), tmp_path / "out", progress=False)
+    assert summary["not_audited"] == {"pitch_mean": 12, "contour": 1, "pitch": 1}
+    assert "columns that were not audited: pitch_mean (12), pitch (1), contour (1)" in render(summary)
+    own = tmp_path / "out" / "annotate" / "utterances.jsonl"
+    again = recipe(annotations).model_copy(update={"annotations": own})
+    assert run(again, tmp_path / "own", progress=False)["not_audited"] == {}
 
 
 def test_failed_rows_are_typed_and_set_the_exit_status(annotations: Path, tmp_path: Path) -> None:

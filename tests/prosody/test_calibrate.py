@@ -105,6 +105,56 @@ def test_a_shard_given_twice_is_refused(file: Path, tmp_path: Path) -> None:
         fit(tmp_path / "two", file, sketches=[tmp_path / "one" / "sketches.json"])
 
 
+def test_a_clip_that_is_in_two_files_is_refused(file: Path, clips: list[Utterance], tmp_path: Path) -> None:
+    """What cuts were applied to is another file with the same clips: they would count twice."""
+    run(CalibrateRecipe(utterances=[file], apply="reference"), tmp_path / "applied")
+    with pytest.raises(
+        RecipeError, match=r"applied.utterances\.jsonl: clip '.*' was counted before; give each clip once"
+    ):
+        fit(tmp_path / "two", file, tmp_path / "applied")
+    assert not (tmp_path / "two").exists()
+    fit(tmp_path / "one", file)
+    with pytest.raises(RecipeError, match=r"both hold the clips of utterances\.jsonl"):
+        fit(tmp_path / "two", tmp_path / "applied", sketches=[tmp_path / "one" / "sketches.json"])
+    other = [clip.model_copy(update={"audio": f"/elsewhere/{clip.id}.wav"}) for clip in clips]
+    write_jsonl(tmp_path / "other.jsonl", other)  # another sound under the same id is another clip
+    assert gather([file, tmp_path / "other.jsonl"], [])[0].clips == {"loud": 120, "quiet": 120}
+
+
+def test_cuts_of_older_measurements_are_told_and_never_mixed(clips: list[Utterance], tmp_path: Path) -> None:
+    """When a measurement changed, cuts of the old one put other words on the same voice."""
+    for version, some in ((1, clips[:60]), (2, clips[60:])):
+        (tmp_path / f"v{version}").mkdir()
+        write_jsonl(tmp_path / f"v{version}" / "utterances.jsonl", some)
+        (tmp_path / f"v{version}" / "manifest.json").write_text(json.dumps({"metrics": {"measures": version}}))
+    old, new = tmp_path / "v1", tmp_path / "v2"
+    cuts = tmp_path / "cuts"
+    assert fit(cuts, old).about["measures"] == Sketches.load(cuts / "sketches.json").measures == 1
+    (warning,) = run(CalibrateRecipe(utterances=[new], apply=str(cuts / "thresholds.json")), tmp_path / "a")["warnings"]
+    assert "was fitted on version 1 of the measurements, these clips are of version 2" in warning
+    assert run(CalibrateRecipe(utterances=[old], apply=str(cuts / "thresholds.json")), tmp_path / "b")["warnings"] == []
+    for recipe in ({"utterances": [old, new]}, {"utterances": [new], "sketches": [cuts / "sketches.json"]}):
+        with pytest.raises(RecipeError, match="versions 1 and 2 of the measurements do not go into one "):
+            run(CalibrateRecipe(**recipe), tmp_path / "mixed")
+
+
+def test_cuts_that_do_not_fit_the_clips_are_told(file: Path, clips: list[Utterance], tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "more.jsonl", [*clips, Utterance(id="bare")])
+    cuts = fit(tmp_path / "cuts", file, by_dataset=True, name="mine")
+    renamed = {f"{name}-corpus": own.model_copy(update={"rate": None}) for name, own in cuts.datasets.items()}
+    cuts.model_copy(update={"rate": None, "datasets": renamed, "digest": None}).save(tmp_path / "mine.json")
+    apply = CalibrateRecipe(utterances=[tmp_path / "more.jsonl"], apply=str(tmp_path / "mine.json"))
+    run(CalibrateRecipe(utterances=[tmp_path / "more.jsonl"], apply="reference"), tmp_path / "with")
+    unmeasured, gone, elsewhere = run(
+        apply.model_copy(update={"utterances": [tmp_path / "with" / "utterances.jsonl"]}), tmp_path / "new"
+    )["warnings"]
+    assert "never measured and have no words: 1;" in unmeasured
+    assert "calibration 'mine' has no cut for them: rate 130;" in gone
+    assert "the cuts of loud-corpus, quiet-corpus alone were put on no clip" in elsewhere
+    fitting = CalibrateRecipe(utterances=[file], apply=str(tmp_path / "cuts" / "thresholds.json"))
+    assert run(fitting, tmp_path / "fitting")["warnings"] == []
+
+
 def test_applied_cuts_change_words_and_nothing_that_was_measured(
     file: Path, clips: list[Utterance], tmp_path: Path
 ) -> None:
@@ -179,6 +229,7 @@ def test_folders_of_annotate_and_of_shards_are_read(clips: list[Utterance], tmp_
     (tmp_path / "shards").mkdir()
     for part in range(2):
         parquet.write(tmp_path / "shards" / f"{part}.parquet", clips[part * 60 : part * 60 + 60])
+    (tmp_path / "shards" / "._0.parquet").write_bytes(b"what macOS leaves beside a copy")
     assert fit(tmp_path / "cuts", tmp_path / "shards").energy.count == 120
 
 

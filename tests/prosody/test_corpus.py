@@ -22,7 +22,7 @@ from filelock import FileLock
 from emotionthinker import workers
 from emotionthinker.corpora import parquet
 from emotionthinker.errors import RecipeError, RecordError, WeightsError
-from emotionthinker.prosody import batch, parts, speaker, speakers, whisper
+from emotionthinker.prosody import batch, doubts, parts, speaker, speakers, whisper
 from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
 from emotionthinker.prosody.heard import Heard, Listening
 from emotionthinker.prosody.levels import Calibration
@@ -246,6 +246,31 @@ def test_another_calibration_needs_no_measuring(
     (warning,) = json.loads((out / "summary.json").read_text())["warnings"]
     assert "'mine' has cuts from under 50 values (pitch 4, energy 4, rate 4, style 4)" in warning
     assert caplog.messages == [warning]
+
+
+def test_a_source_that_is_called_a_test_and_counts_as_train_is_told(tmp_path: Path) -> None:
+    """The test.tsv of Common Voice names no split in its rows."""
+    for name, text in (
+        ("test.tsv", "path\na.mp3\n"),
+        ("dev-clean.csv", "path,split\na.mp3,dev\n"),
+        ("validated.tsv", "path\na.mp3\n"),
+        ("evaluation.csv", "wave\nx\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "a.wav").touch()
+    told = list(doubts.open_tests(sorted(tmp_path.iterdir())))
+    assert [text.partition(" ")[0] for text in told] == [str(tmp_path / name) for name in ("test", "test.tsv")]
+
+
+def test_cuts_of_older_measurements_are_told(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(recipe(clips, calibration="fit"), tmp_path / "old", progress=False)
+    cuts = tmp_path / "old" / "thresholds.json"
+    assert json.loads((tmp_path / "old" / "manifest.json").read_text())["metrics"]["measures"] == batch.MEASURES
+    monkeypatch.setattr(doubts, "MEASURES", batch.MEASURES + 1)
+    run(recipe(clips, calibration=str(cuts)), tmp_path / "new", progress=False)
+    _, warning = json.loads((tmp_path / "new" / "summary.json").read_text())["warnings"]
+    assert f"fitted on version {batch.MEASURES} of the measurements" in warning
 
 
 def test_validation_shapes_no_cut_either(clips: Path, tmp_path: Path) -> None:

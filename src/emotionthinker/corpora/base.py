@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emotionthinker.corpora import files, ids, labels
-from emotionthinker.corpora.manifest import SOUND_FILES, BadRow, misnamed
+from emotionthinker.corpora.manifest import SOUND_FILES, UNREADABLE, BadRow, misnamed
 from emotionthinker.errors import CorpusError, kind_of
 from emotionthinker.records import Utterance
 
-VIDEO_FILES = frozenset(".mp4 .m4a .mkv .mov .aac .avi .flv .webm".split())
+VIDEO_FILES = UNREADABLE | {".flv"}
 """What some corpora ship and libsndfile cannot decode: read as rows; the doctor names the command to convert."""
 
 
@@ -83,10 +83,18 @@ def items(corpus: Corpus, root: str | Path) -> Iterator[Item]:
             foreign += kind == "bad_name"
             own += kind not in ("bad_name", "missing_sheet")
             if not seen.add(id_):
-                item = bad("repeated_id", id_, f"{root}: id {id_!r} comes a second time; ids must be unique")
+                item = bad("repeated_id", id_, _repeated(id_, item, root))
             yield item
     if not own:
         raise wrong_layout(corpus, root, f"none of its files is there ({foreign} of other names)")
+
+
+def _repeated(id_: str, item: Item, root: Path) -> str:
+    sound = item.utterance.audio if isinstance(item, Embedded) else item.audio if isinstance(item, Utterance) else None
+    return (
+        f"{sound or root}: id {id_!r} comes a second time, and the first is taken; expected each clip once: of a "
+        "corpus unpacked twice below the root delete one copy, or give the folder of one; of doubled rows delete one"
+    )
 
 
 def wrong_layout(corpus: Corpus, root: Path, what: str) -> CorpusError:
@@ -165,14 +173,22 @@ def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
 def table(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
     """(place for messages, row) of a CSV file; values stripped, header names as they are.
 
-    Raises `CorpusError` of kind bad_row for a file without one of the `needed` columns.
+    Raises `CorpusError` of kind bad_row for a file without one of the `needed` columns, or one that is not UTF-8.
     """
-    with open(path, encoding="utf-8-sig", errors="replace", newline="") as lines:
-        reader = csv.DictReader(lines)
+    try:
+        yield from _table(path, needed)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from error
+
+
+def _table(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+    with open(path, encoding="utf-8-sig", newline="") as source:
+        reader = csv.DictReader(source)
         header = reader.fieldnames or []
         if not set(needed) <= set(header):
             expected = (
-                f"expected a table with {', '.join(needed)}; fetch it again (a pointer of Git LFS: `git lfs pull`)"
+                f"expected a table with {', '.join(needed)}, parted by commas; fetch it again (a pointer of Git LFS: "
+                "`git lfs pull`)"
             )
             raise CorpusError("bad_row", f"{path}: its first line is {','.join(header)!r}; {expected}")
         for row in reader:
@@ -180,6 +196,22 @@ def table(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
                 f"{path.name}:{reader.line_num}",
                 {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)},
             )
+
+
+def lines(path: Path) -> list[str]:
+    """Lines of a sheet of text. Raises `CorpusError` of kind bad_row for one that is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from error
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError) -> CorpusError:
+    return CorpusError(
+        "bad_row",
+        f"{path}: not UTF-8 (byte {error.object[error.start]:#x}); expected text as released: fetch it again, or write "
+        "it anew, for example with `iconv -f WINDOWS-1252 -t UTF-8 IN > OUT`",
+    )
 
 
 def words_of(text: str) -> list[re.Match[str]]:

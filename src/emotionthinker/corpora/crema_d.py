@@ -11,6 +11,7 @@ from emotionthinker.corpora.base import Corpus, Item, clip, number, sounds, tabl
 _NAME = re.compile(r"(1\d\d\d)_([A-Z]{3})_([A-Z]{3})_([A-Z]{2}|X)")
 _EMOTIONS = ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")
 _INTENSITIES = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}
+_PEOPLE = "VideoDemographics.csv"
 _TEXTS = {
     "DFA": "Don't forget a jacket",
     "IEO": "It's eleven o'clock",
@@ -28,7 +29,7 @@ _TEXTS = {
 
 
 def read(root: Path) -> Iterator[Item]:
-    actors = _actors(root)
+    actors = _actors(_people(root))
     for path in sounds(root, "AudioWAV"):
         match = _NAME.fullmatch(path.stem)
         if match is None or match[2] not in _TEXTS or match[3] not in _EMOTIONS or match[4] not in _INTENSITIES:
@@ -49,9 +50,18 @@ def read(root: Path) -> Iterator[Item]:
         )
 
 
-def _actors(root: Path) -> dict[str, tuple[str | None, float | None]]:
+def absent(root: Path) -> list[str]:
+    """Without it clips come without gender and age."""
+    return [] if _people(root).is_file() else [_PEOPLE]
+
+
+def _people(root: Path) -> Path:
+    """The sheet of the actors: in the root, or beside it where the root is `AudioWAV` itself."""
+    return root / _PEOPLE if root.name != "AudioWAV" else root.parent / _PEOPLE
+
+
+def _actors(sheet: Path) -> dict[str, tuple[str | None, float | None]]:
     """ActorID -> (gender, age); empty without the sheet."""
-    sheet = root / "VideoDemographics.csv"
     if not sheet.is_file():
         return {}
     genders = {"male": "male", "female": "female"}
@@ -70,4 +80,5 @@ CORPUS = Corpus(
     "https://github.com/CheyneyComputerScience/CREMA-D",
     "AudioWAV/1001_DFA_ANG_XX.wav and VideoDemographics.csv",
     read,
+    absent=absent,
 )

@@ -23,7 +23,8 @@ class DoctorRecipe(Limits):
     """Settings of the doctor."""
 
     source: Path
-    """A folder, or a manifest (JSONL, CSV, Parquet); transcripts are only looked for in a manifest or a corpus."""
+    """A folder (of sound, else of Parquet tables), or a manifest (JSONL, CSV, Parquet); transcripts are only looked for
+    in a manifest or a corpus."""
     corpus: str | None = None
     """Read `source` as the root of this corpus."""
     workers: int = Field(default=0, ge=0)
@@ -72,8 +73,8 @@ def clips(recipe: DoctorRecipe) -> Iterator[Utterance | BadRow]:
                     f"`emotionthinker corpus {recipe.corpus} {recipe.source} --out M.jsonl`, then give M.jsonl here",
                 )
             yield row
-    elif recipe.source.is_dir():
-        for path in base.sounds(recipe.source, every=True):
+    elif recipe.source.is_dir() and (found := base.sounds(recipe.source, every=True)):
+        for path in found:
             yield manifest.from_file(path, path.relative_to(recipe.source))
     else:
         yield from manifest.utterances([recipe.source])
@@ -168,8 +169,8 @@ def _own_path(recipe: DoctorRecipe, item: Utterance | BadRow) -> str:
     """Where the clip lies: in a folder its own place, not that of the file which a link there leads to."""
     if isinstance(item, BadRow) or not item.audio:
         return item.id
-    is_folder = recipe.corpus is None and recipe.source.is_dir()
-    return os.path.join(os.path.abspath(recipe.source), item.id) if is_folder else item.audio
+    own = os.path.join(os.path.abspath(recipe.source), item.id)
+    return own if recipe.corpus is None and recipe.source.is_dir() and os.path.lexists(own) else item.audio
 
 
 def _report(

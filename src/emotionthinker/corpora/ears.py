@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emotionthinker.corpora.base import Corpus, Item, clip, sounds, unnamed
+from emotionthinker.corpora.base import Corpus, Item, clip, missing_sheet, sounds, unnamed
 from emotionthinker.errors import CorpusError
 
 _EMOTIONS = (
@@ -20,11 +20,14 @@ _SPEAKER = re.compile(r"p\d{3}")
 _VALIDATION = frozenset({"p100", "p101"})
 _TEST = frozenset(f"p{number}" for number in range(102, 108))
 _GENDERS = ("female", "male")
+_PEOPLE, _TEXTS = "speaker_statistics.json", "transcripts.json"
 
 
 def read(root: Path) -> Iterator[Item]:
     """The label is the emotion or the reading style; free speech and sounds without words carry none."""
-    people, texts = _json(root / "speaker_statistics.json"), _json(root / "transcripts.json")
+    people, texts = _json(root / _PEOPLE), _json(root / _TEXTS)
+    if not (root / _TEXTS).is_file():
+        yield missing_sheet(root, _TEXTS, "read speech and emotional sentences come without words", CORPUS.url)
     for path in sounds(root):
         speaker = path.parent.name
         known = told(path)
@@ -57,6 +60,11 @@ def told(path: Path) -> dict[str, Any]:
         return {}
     split = "test" if speaker in _TEST else "validation" if speaker in _VALIDATION else "train"
     return {"split": split, "speaker": f"ears_{speaker}"}
+
+
+def absent(root: Path) -> list[str]:
+    """Without it clips come without gender and age range."""
+    return [] if (root / _PEOPLE).is_file() else [_PEOPLE]
 
 
 def _kind(name: str) -> tuple[str, str | None]:
@@ -93,4 +101,5 @@ CORPUS = Corpus(
     "p001/emo_anger_sentences.wav, speaker_statistics.json, transcripts.json",
     read,
     told,
+    absent,
 )

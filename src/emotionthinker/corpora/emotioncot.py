@@ -44,9 +44,12 @@ def _item(row: dict[str, Any], where: str, places: Places) -> Item:
     audio, label, think = (_first(row, key) for key in ("audio", "emotion", "think"))
     if not audio or not label or not think:
         return bad("bad_row", where, f"{where}: expected audio_path, emotion and cot_analysis; got {sorted(row)}")
-    sound = places.find(str(audio))
-    if sound is None:
+    best = places.fits(str(audio))
+    if not best:
         return bad("missing_sound", where, f"{where}: {audio} is not below the root; put or link the corpora there")
+    if len(best) > 1:
+        return bad("bad_row", where, f"{where}: {places.ambiguous(str(audio), best)}")
+    (sound,) = best
     if not files.is_utf8(sound):
         return misnamed(sound)
     paths = (PurePosixPath(str(audio).replace("\\", "/")), sound.relative_to(places.root))

@@ -17,11 +17,11 @@ from emotionthinker.records import SCHEMA_VERSION, Rating, Record, Trace, Uttera
 R = TypeVar("R", bound=Record)
 
 ALIASES: dict[str, tuple[str, ...]] = {
-    "audio": ("audio_path", "path", "audio", "file", "filename", "wav"),
+    "audio": ("audio_path", "path", "audio", "file", "filename", "wav", "file_name"),
     "text": ("transcription", "transcript", "text", "sentence"),
     "emotion": ("emotion", "label", "gt"),
     "original_label": ("orig_label", "original_label"),
-    "speaker": ("speaker", "speaker_id"),
+    "speaker": ("speaker", "speaker_id", "client_id"),
     "id": ("id", "utt_id", "utterance_id"),
     "language": ("language", "lang", "locale"),
 }
@@ -35,7 +35,7 @@ _TIMES = (frozenset({"start", "end"}), frozenset({"start_time", "end_time"}))
 
 
 def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where: str) -> Utterance:
-    """One manifest row as an `Utterance`; relative audio paths count from `folder`. Raises `RecordError`.
+    """One manifest row as an `Utterance`; relative audio paths count from `folder` (`_lying`). Raises `RecordError`.
 
     What cannot be read as the field it is called after (an age of `twenties`) stays in `extra` under its name.
     """
@@ -59,7 +59,7 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
                 **read,
                 "extra": extra,
                 "id": _text(named["id"]) or ids.named_by(sound),
-                "audio": str((folder / sound).resolve()),
+                "audio": str(_lying(folder, sound).resolve()),
                 "dataset": dataset,
                 "split": _text(kept.get("split")),
                 "speaker": _text(named["speaker"]),
@@ -77,6 +77,14 @@ def to_utterance(row: dict[str, Any], folder: Path, language: str | None, where:
 def has_untold_times(utterance: Utterance) -> bool:
     """Whether the row has times in no named unit beside a sound that was taken whole."""
     return any(pair <= utterance.extra.keys() for pair in _TIMES) and "#" not in (utterance.audio or "")
+
+
+def _lying(folder: Path, sound: str) -> Path:
+    """Where the sound of a table in `folder` lies: there, or, named without a folder, in `clips` (Common Voice)."""
+    file = audio.file_of(sound)
+    if Path(file).name != file or (folder / file).exists() or not (folder / "clips" / file).is_file():
+        return folder / sound
+    return folder / "clips" / sound
 
 
 def _part(sound: str, fields: dict[str, Any], where: str) -> str:

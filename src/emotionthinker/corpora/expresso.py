@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emotionthinker import audio
-from emotionthinker.corpora.base import Corpus, Item, clip, missing_sheet, segment, sounds, unnamed, words_of
+from emotionthinker.corpora.base import Corpus, Item, clip, lines, missing_sheet, segment, sounds, unnamed, words_of
 
 _STYLES = (
     "angry animal animaldir awe bored calm child childdir confused default desire disgusted enunciated fast fearful "
@@ -137,7 +137,7 @@ def _splits(folder: Path) -> Spans:
     found: Spans = {}
     for ours, split in _SPLITS.items():
         sheet = folder / f"{ours}.txt"
-        for line in sheet.read_text(encoding="utf-8").splitlines() if sheet.is_file() else []:
+        for line in lines(sheet) if sheet.is_file() else []:
             if line.strip() and not line.startswith("#"):
                 name, _, spans = line.partition("\t")
                 parts = [(split, float(a or 0), float(b or "inf")) for a, b in _SPAN.findall(spans)]
@@ -152,7 +152,7 @@ def _splits_kept(folder: Path, stamps: tuple[str, ...]) -> Spans:
 
 def _speech(sheet: Path) -> Spans:
     found: Spans = {}
-    for line in sheet.read_text(encoding="utf-8").splitlines() if sheet.is_file() else []:
+    for line in lines(sheet) if sheet.is_file() else []:
         if not line.startswith("#"):
             name, _, spans = line.partition("\t")
             found[name.strip()] = [("", float(a), float(b)) for a, b in re.findall(r"\(([\d.]+), ([\d.]+)\)", spans)]
@@ -160,8 +160,8 @@ def _speech(sheet: Path) -> Spans:
 
 
 def _pairs(sheet: Path) -> dict[str, str]:
-    lines = sheet.read_text(encoding="utf-8").splitlines() if sheet.is_file() else []
-    return {name.strip(): text.strip() for name, _, text in (line.partition("\t") for line in lines) if text.strip()}
+    rows = (line.partition("\t") for line in (lines(sheet) if sheet.is_file() else []))
+    return {name.strip(): text.strip() for name, _, text in rows if text.strip()}
 
 
 CORPUS = Corpus(

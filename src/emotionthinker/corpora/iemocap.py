@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emotionthinker.corpora import files
 from emotionthinker.corpora.base import Corpus, Item, bad, by_stem, clip, missing_sheet, segment, sounds
 
 _EMOTIONS = ("ang", "hap", "exc", "sad", "fru", "neu", "sur", "fea", "dis", "oth", "xxx")
@@ -20,29 +21,43 @@ _MARK = re.compile(r"\[[A-Za-z ]+\]|\++[A-Z]+\++|<[A-Z]+>")
 
 def read(root: Path) -> Iterator[Item]:
     """One row a labelled turn. Its own file of `sentences/wav` is taken, else its part of the dialogue's recording."""
+    whole = _whole(root)
     for session in range(1, 6):
-        home = root / f"Session{session}"
+        home = whole / f"Session{session}"
         if not home.is_dir():
             continue
-        yield from _missing(root, home)
         turns = by_stem(sounds(home, "sentences/wav")) if (home / "sentences/wav").is_dir() else {}
         dialogs = by_stem(sounds(home, "dialog/wav")) if (home / "dialog/wav").is_dir() else {}
-        for sheet in sorted(home.glob("dialog/EmoEvaluation/*.txt")):
-            if not sheet.name.startswith("."):
-                words = _transcripts(home / "dialog/transcriptions" / sheet.name)
-                yield from _dialog(sheet, session, turns, dialogs.get(sheet.stem), words)
+        labelled = [path for path in sorted(home.glob("dialog/EmoEvaluation/*.txt")) if not path.name.startswith(".")]
+        heard = {*dialogs, *(path.parent.name for path in turns.values())}
+        yield from _missing(whole, home, heard, {sheet.stem for sheet in labelled})
+        for sheet in labelled:
+            words = _transcripts(home / "dialog/transcriptions" / sheet.name)
+            yield from _dialog(sheet, session, turns, dialogs.get(sheet.stem), words)
 
 
 def absent(root: Path) -> list[str]:
-    return [name for name in (f"Session{session}" for session in range(1, 6)) if not (root / name).is_dir()]
+    whole = _whole(root)
+    return [name for name in (f"Session{session}" for session in range(1, 6)) if not (whole / name).is_dir()]
 
 
-def _missing(root: Path, home: Path) -> Iterator[Item]:
-    """The folders of sheets that a session lacks."""
-    what = {"EmoEvaluation": "none of its turns makes a row", "transcriptions": "its turns come without words"}
-    for name, so in what.items():
-        if not (home / "dialog" / name).is_dir():
-            yield missing_sheet(root, f"{home.name}/dialog/{name}", so, "IEMOCAP_full_release")
+def _whole(root: Path) -> Path:
+    """The folder the sessions lie in: the root, or one below it (`IEMOCAP_full_release`)."""
+    return next((path.parent for path in files.folders(root) if re.fullmatch("Session[1-5]", path.name)), root)
+
+
+def _missing(root: Path, home: Path, heard: set[str], labelled: set[str]) -> Iterator[Item]:
+    """The folders of sheets that a session lacks, else the sheets that its dialogues lack."""
+    what = {
+        "EmoEvaluation": ("none of its turns makes a row", heard - labelled),
+        "transcriptions": ("its turns come without words", labelled),
+    }
+    for name, (so, dialogs) in what.items():
+        folder = home / "dialog" / name
+        lost = sorted(dialog for dialog in dialogs if not (folder / f"{dialog}.txt").is_file())
+        places = [f"{name}/{dialog}.txt" for dialog in lost] if folder.is_dir() else [name]
+        for place in places:
+            yield missing_sheet(root, f"{home.name}/dialog/{place}", so, "IEMOCAP_full_release")
 
 
 def _dialog(

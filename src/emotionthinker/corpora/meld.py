@@ -48,7 +48,7 @@ def read(root: Path) -> Iterator[Item]:
                 what = f"the {len(clips)} clips of {ours} make no rows"
                 yield missing_sheet(root, f"{ours}_sent_emo.csv", what, "github.com/declare-lab/MELD (data/MELD)")
             continue
-        for where, row in table(sheet):
+        for where, row in table(sheet, "Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"):
             yield _row(where, row, ours, split, clips)
 
 
@@ -138,10 +138,13 @@ def _folders(root: Path) -> dict[str, Path]:
 
 
 def _clips(folders: dict[str, Path], ours: str) -> dict[str, Path]:
-    """dia0_utt0 -> file, from the first folder of the split that is there."""
-    names = (folder for name in _FOLDERS[ours] for folder in (f"{name}_wav", name))
-    found = next((folders[name] for name in names if name in folders), None)
-    return by_stem(sounds(found)) if found else {}
+    """dia0_utt0 -> file, from the first folder of converted sound and the first of the release that are there.
+
+    A conversion that was stopped leaves the rest to the release's own files.
+    """
+    kinds = ([f"{name}_wav" for name in _FOLDERS[ours]], _FOLDERS[ours])
+    homes = (next((folders[name] for name in names if name in folders), None) for names in kinds)
+    return by_stem(sound for home in homes if home for sound in sounds(home))
 
 
 def _seconds(row: dict[str, str]) -> float | None:

@@ -23,21 +23,22 @@ _SPLITS = {
 }
 _SHEETS = ("labels_consensus.csv", "labels_concensus.csv")
 """As newer and older releases spell it."""
+_AUDIOS, _TEXTS = ("Audios", "Audio"), "Transcripts"
 _GENDERS = {"male": "male", "female": "female"}
 
 
 def read(root: Path) -> Iterator[Item]:
-    """`Audios` and `Transcripts` lie beside the folder of the sheet (`Labels`), or beside the sheet, or in the root."""
-    sheet = next(files.below(root, *_SHEETS), None)
+    """`Audios` and `Transcripts` lie beside the sheet or its folder (`Labels`), or nearer to the root."""
+    sheet = _sheet(root)
     if sheet is None:
         return
-    homes = (sheet.parent.parent, sheet.parent, root)
-    home = next((home for home in homes if (home / "Audios").is_dir()), homes[0])
-    for where, row in table(sheet):
+    audios = _beside(sheet, root, *_AUDIOS) or sheet.parent.parent / _AUDIOS[0]
+    texts = _beside(sheet, root, _TEXTS)
+    for where, row in table(sheet, "FileName", "EmoClass", "Split_Set"):
         name = row.get("FileName", "")
         stem = Path(name).stem
         label = row.get("EmoClass", "")
-        sound = home / "Audios" / name
+        sound = audios / name
         if not name or _split(row) is None:
             yield bad("bad_row", where, f"{where}: expected FileName and a Split_Set of {tuple(_SPLITS)}; got {row}")
         elif label not in _CLASSES:
@@ -45,11 +46,29 @@ def read(root: Path) -> Iterator[Item]:
         elif not sound.is_file():
             yield bad("missing_sound", stem, f"{where}: no {sound}; unpack Audios.tar.gz there")
         else:
-            yield _utterance(row, stem, sound, label, home / "Transcripts" / f"{stem}.txt")
+            yield _utterance(row, stem, sound, label, texts / f"{stem}.txt" if texts else None)
 
 
-def _utterance(row: dict[str, str], stem: str, sound: Path, label: str, words: Path) -> Item:
-    text = words.read_text(encoding="utf-8", errors="replace").strip() if words.is_file() else ""
+def absent(root: Path) -> list[str]:
+    """Without its transcripts the words are recognised; older releases have none."""
+    sheet = _sheet(root)
+    return [_TEXTS] if sheet and not _beside(sheet, root, _TEXTS) else []
+
+
+def _sheet(root: Path) -> Path | None:
+    return next(files.below(root, *_SHEETS), None)
+
+
+def _beside(sheet: Path, root: Path, *names: str) -> Path | None:
+    """The folder of one of these names nearest to the sheet; unpacked into another of its name, that inner one."""
+    homes = [*(home for home in sheet.parents if home.is_relative_to(root)), sheet.parent.parent]
+    folder = next((folder for home in homes for name in names if (folder := home / name).is_dir()), None)
+    inner = folder / folder.name if folder else None
+    return inner if inner and inner.is_dir() else folder
+
+
+def _utterance(row: dict[str, str], stem: str, sound: Path, label: str, words: Path | None) -> Item:
+    text = words.read_text(encoding="utf-8", errors="replace").strip() if words and words.is_file() else ""
     return clip(
         "msp_podcast",
         stem.lower().replace("-", "_"),
@@ -68,10 +87,9 @@ def _utterance(row: dict[str, str], stem: str, sound: Path, label: str, words: P
 
 def sheets(sound: Path, root: Path) -> dict[str, Any]:
     """Split, speaker and gender by the sheet of the MSP-Podcast the sound lies in; names alone tell nothing."""
-    home = sound.parent.parent
-    if not home.is_relative_to(root):
-        return {}
-    sheet = next((sheet for name in _SHEETS if (sheet := home / "Labels" / name).is_file()), None)
+    homes = (home for home in sound.parents if home.is_relative_to(root))
+    places = (home / folder / name for home in homes for folder in ("Labels", "Labels/Labels") for name in _SHEETS)
+    sheet = next((place for place in places if place.is_file()), None)
     return _by_name(sheet, audio.stamp(sheet)).get(sound.stem, {}) if sheet else {}
 
 
@@ -105,5 +123,6 @@ CORPUS = Corpus(
     "Labels/labels_consensus.csv (or labels_concensus.csv), Audios/MSP-PODCAST_0001_0008.wav, "
     "Transcripts/MSP-PODCAST_0001_0008.txt",
     read,
+    absent=absent,
     sheets=sheets,
 )

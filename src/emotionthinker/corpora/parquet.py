@@ -11,11 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from emotionthinker import audio, embedded
 from emotionthinker.corpora import ids
-from emotionthinker.errors import AudioError
+from emotionthinker.errors import AudioError, RecordError
 from emotionthinker.records import Utterance
 from emotionthinker.runs import replacing
 
@@ -52,13 +52,28 @@ def write(
 
 
 def read(path: str | Path) -> Iterator[Utterance]:
-    """Utterances of a file written by `write`; the `audio` of one with sound inside is `FILE.parquet#ROW`."""
+    """Utterances of a file written by `write`; the `audio` of one with sound inside is `FILE.parquet#ROW`.
+
+    Raises `RecordError` for a file that cannot be read, or a row that is no record.
+    """
+    import pyarrow as pa
+
     path = Path(path)
-    for row in embedded.rows(path):
-        row |= {field: decoded(row[field]) for field in AS_JSON if field in row}
-        if embedded.is_reference(row["audio"] or ""):
-            row["audio"] = str(path.resolve().parent / row["audio"])
-        yield Utterance.model_validate(row)
+    try:
+        for number, row in enumerate(embedded.rows(path), 1):
+            row |= {field: decoded(row[field]) for field in AS_JSON if field in row}
+            if embedded.is_reference(row.get("audio") or ""):
+                row["audio"] = str(path.resolve().parent / row["audio"])
+            yield _utterance(row, f"{path}: row {number}")
+    except (pa.ArrowInvalid, OSError) as error:
+        raise RecordError(f"{path}: not a readable Parquet file: {error}") from error
+
+
+def _utterance(row: dict[str, Any], where: str) -> Utterance:
+    try:
+        return Utterance.model_validate(row)
+    except ValidationError as error:
+        raise RecordError(f"{where} is not an Utterance, as `annotate` writes them: {error}") from error
 
 
 def decoded(value: Any) -> Any:

@@ -18,11 +18,6 @@ class Places:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def find(self, written: str) -> Path | None:
-        """The one file that fits best (`fits`). `None` when there is none, or several fit equally well."""
-        best = self.fits(written)
-        return best[0] if len(best) == 1 else None
-
     def fits(self, written: str) -> list[Path]:
         """The files whose path shares the longest end with `written`, whatever their suffix; of several, the one that
         lies so right below the root.
@@ -32,6 +27,14 @@ class Places:
         file = audio.file_of(written)
         stems = self._tables if embedded.is_reference(written) else self._sounds
         return [Path(f"{path}{written[len(file) :]}") for path in self._files(file, stems)]
+
+    def ambiguous(self, written: str, best: list[Path]) -> str:
+        """What to tell of a path that several files fit equally well."""
+        named = ", ".join(path.relative_to(self.root).as_posix() for path in best[:3])
+        return (
+            f"{written} fits {len(best)} files: {named}{', …' if len(best) > 3 else ''}; expected one: name more of "
+            "its path, or give the folder of one of them"
+        )
 
     def _files(self, written: str, stems: dict[str, list[Path]]) -> list[Path]:
         path = PurePosixPath(written.replace("\\", "/"))

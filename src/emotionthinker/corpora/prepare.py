@@ -32,7 +32,7 @@ def prepare(corpus: Corpus, root: Path, out: Path) -> dict[str, Any]:
             tally = _write(corpus, root, out, part, side_part)
         if not tally.rows:
             raise _no_clip(corpus, root, out, tally.failed)
-    absent = corpus.absent(root)
+    absent = corpus.absent(root.resolve())
     return {**tally.summary(), **({"absent": absent} if absent else {})}
 
 

@@ -61,11 +61,13 @@ class Published(NamedTuple):
     """What one row says: `clip` is a manifest row for `annotate` (without gender), `says` our field -> value.
 
     `assumed`: our field -> the name its number was published under, where that name tells no unit (`energy`, `speed`).
+    `unread`: columns with a value that nothing was taken from.
     """
 
     clip: dict[str, Any]
     says: dict[str, Value]
     assumed: dict[str, str]
+    unread: list[str]
 
 
 def read(path: Path, folder: Path) -> Iterator[Published | BadRow]:
@@ -106,7 +108,20 @@ def _published(row: dict[str, Any], places: Places, sheet: Path, where: str) -> 
         "emotion": named["emotion"],
         **{name: row[name] for name in _CARRIED if _given(row.get(name))},
     }
-    return Published({name: value for name, value in clip.items() if value is not None}, says, assumed)
+    return Published({name: value for name, value in clip.items() if value is not None}, says, assumed, _unread(row))
+
+
+def _unread(row: dict[str, Any]) -> list[str]:
+    """Columns that are neither audited nor say which clip is meant; own records have none."""
+    if isinstance(_parsed(row.get("prosody")), dict):
+        return []
+    read = {*_names(row).values(), *_CARRIED, *(name for known in ALIASES.values() for name in known)}
+    return [name for name, value in row.items() if name not in read and _given(value)]
+
+
+def _names(row: dict[str, Any]) -> dict[str, str]:
+    """Our field -> the first of its names that the row has a value under."""
+    return {f: name for f, known in FIELDS.items() if (name := next((n for n in known if _given(row.get(n))), ""))}
 
 
 def _sound(written: str, places: Places, sheet: Path, where: str) -> Path:
@@ -118,11 +133,7 @@ def _sound(written: str, places: Places, sheet: Path, where: str) -> Path:
         return sheet.parent / written
     best = places.fits(written) or [places.root / written.lstrip("/")]
     if len(best) > 1:
-        named = ", ".join(path.relative_to(places.root).as_posix() for path in best[:3])
-        raise RecordError(
-            f"{where}: {written} fits {len(best)} files: {named}{', …' if len(best) > 3 else ''}; expected one: name "
-            f"more of its path, or give the folder of one of them"
-        )
+        raise RecordError(f"{where}: {places.ambiguous(written, best)}")
     return best[0]
 
 
@@ -141,7 +152,7 @@ def _says(row: dict[str, Any]) -> tuple[dict[str, Value], dict[str, str]]:
         raw["stress"] = [word.get("text") for word in marked if word.get("stressed") and _given(word.get("text"))]
         raw["gender"] = row.get("gender") or raw["gender"]
     else:
-        names = {f: name for f, known in FIELDS.items() if (name := next((n for n in known if _given(row.get(n))), ""))}
+        names = _names(row)
         raw = {field: row[name] for field, name in names.items()}
     says: dict[str, Value] = {}
     assumed: dict[str, str] = {}

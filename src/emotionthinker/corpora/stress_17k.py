@@ -8,6 +8,7 @@ from typing import Any
 
 from emotionthinker.corpora import files
 from emotionthinker.corpora.base import Corpus, Embedded, Item, bad, record, words_of
+from emotionthinker.errors import CorpusError
 
 _COLUMNS = ("audio_id", "audio", "transcription")
 
@@ -32,7 +33,7 @@ def read(root: Path) -> Iterator[Item]:
 
 
 def _embedded(row: dict[str, Any], sound: bytes, split: str, fine: bool) -> Item:
-    settings = row.get("metadata") or {}
+    settings = _settings(row)
     voice = settings.get("voice_name")
     words = [word[0] for word in words_of(str(row["transcription"]))]
     places = [int(place) for place in _stressed(row)]
@@ -60,6 +61,12 @@ def _embedded(row: dict[str, Any], sound: bytes, split: str, fine: bool) -> Item
     return Embedded(utterance, sound, suffix)
 
 
+def _settings(row: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the synthesised voice: `metadata`, and inside it `tts_metadata`."""
+    outer = row.get("metadata") or {}
+    return {**outer, **{name: value for name, value in (outer.get("tts_metadata") or {}).items() if value is not None}}
+
+
 def _stressed(row: dict[str, Any]) -> list[int]:
     """Places of the stressed words, counted from 0 over words split at blanks and hyphens."""
     pattern = row.get("stress_pattern") or {}
@@ -67,10 +74,18 @@ def _stressed(row: dict[str, Any]) -> list[int]:
 
 
 def _rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows of a table. Raises `CorpusError` of kind bad_row for a file that is none."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for batch in pq.ParquetFile(path).iter_batches(64, columns=columns):
-        yield from batch.to_pylist()
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(64, columns=columns):
+            yield from batch.to_pylist()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CorpusError(
+            "bad_row",
+            f"{path}: not a readable Parquet file ({error}); fetch it again (a pointer of Git LFS: `git lfs pull`)",
+        ) from error
 
 
 CORPUS = Corpus(

@@ -132,12 +132,35 @@ def _surplus(path: Path, line: int, values: int, fields: int) -> str:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
+    """Numbers of classes (`ClassLabel` of Hugging Face) come as the names the file's footer gives them."""
     import pyarrow as pa
 
     try:
+        classes = _classes(path)
         for number, row in enumerate(embedded.rows(path), 1):
+            row |= {name: _named(row[name], names) for name, names in classes.items() if name in row}
             if embedded.is_reference(str(row.get("audio"))):
                 row["audio_path"] = row.pop("audio")  # sound inside wins over the name of a file that may be elsewhere
             yield number, row
     except (pa.ArrowInvalid, OSError) as error:
         raise RecordError(f"{path}: not a readable Parquet file: {error}") from error
+
+
+def _classes(path: Path) -> dict[str, list[str]]:
+    """Column -> names of its classes, by what Hugging Face `datasets` writes into the footer."""
+    import pyarrow.parquet as pq
+
+    footer = pq.read_schema(path).metadata or {}
+    try:
+        written = json.loads(footer.get(b"huggingface", b"{}"))
+        features = written.get("info", {}).get("features", {})
+        return {name: list(kind["names"]) for name, kind in features.items() if kind.get("_type") == "ClassLabel"}
+    except (ValueError, AttributeError, KeyError, TypeError):  # a footer of another kind names no classes
+        return {}
+
+
+def _named(value: Any, names: list[str]) -> Any:
+    """The name of a class; None for -1, which stands for no label; what is no number of a class as it is."""
+    if value == -1:
+        return None
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else value

@@ -75,35 +75,39 @@ def run(recipe: AuditRecipe, out: Path, *, progress: bool = True) -> dict[str, A
         raise RecordError(f"{recipe.audio}: no such folder; expected the one the sound files of the set lie in")
     job = runs.Run(out, "audit", recipe, [recipe.annotations])
     job.begin()
-    bad = _prepare(recipe, out / "clips.jsonl")
+    bad, unread = _prepare(recipe, out / "clips.jsonl")
     counts = corpus.run(measuring, out / "annotate", progress=progress)
     failed = _failures(out, bad)
     calibration = Calibration.load(out / "annotate" / "thresholds.json")
     table, measured = _Table(), read_jsonl(out / "annotate" / "utterances.jsonl")
     runs.write_lines(out / "disagreements.jsonl", table.rows(measured, calibration))
     totals = {"rows": counts["annotated"] + failed, "audited": counts["annotated"], "failed": failed}
-    summary = {**totals, "calibration": calibration.name, "fields": table.summary(), "warnings": table.warnings()}
+    told = {"fields": table.summary(), "not_audited": dict(unread.most_common()), "warnings": table.warnings()}
+    summary = {**totals, "calibration": calibration.name, **told}
     runs.write_json(out / "summary.json", summary)
     job.finish(counts=totals, metrics=summary["fields"])
     return summary
 
 
-def _prepare(recipe: AuditRecipe, path: Path) -> list[BadRow]:
-    """Write the clips as a manifest, each with what was published of it; returns the rows that are none."""
+def _prepare(recipe: AuditRecipe, path: Path) -> tuple[list[BadRow], Counter[str]]:
+    """Write the clips as a manifest, each with what was published of it; returns the rows that are none, and in how
+    many rows a column has a value that is not audited."""
     bad: list[BadRow] = []
+    unread = Counter[str]()
 
     def clips() -> Iterator[dict[str, Any]]:
         for row in published.read(recipe.annotations, recipe.audio):
             if isinstance(row, BadRow):
                 bad.append(row)
             else:
+                unread.update(row.unread)
                 yield {**row.clip, "published": row.says, **({"assumed": row.assumed} if row.assumed else {})}
 
     runs.write_lines(path, clips())
     if not path.stat().st_size:
         why = f"the first problem: {bad[0].error}" if bad else "it has no rows"
         raise RecordError(f"{recipe.annotations}: nothing to audit; {why}")
-    return bad
+    return bad, unread
 
 
 def _failures(out: Path, bad: list[BadRow]) -> int:
@@ -237,4 +241,8 @@ def render(summary: dict[str, Any]) -> str:
         if row["reasons"]:
             first = "; ".join(f"{reason} ({count})" for reason, count in list(row["reasons"].items())[:SHOWN_REASONS])
             lines.append(f"{field}: not checkable: {first}")
+    if summary["not_audited"]:
+        lines.append(
+            "columns that were not audited: " + ", ".join(f"{n} ({c})" for n, c in summary["not_audited"].items())
+        )
     return "\n".join([*lines, *(f"warning: {text}" for text in summary["warnings"])])

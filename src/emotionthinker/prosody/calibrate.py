@@ -6,16 +6,18 @@ Nothing is measured: it reads what `annotate` wrote. Applied cuts change the wor
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 from emotionthinker import runs
+from emotionthinker.corpora import files as walk
 from emotionthinker.corpora import ids, parquet
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, RecordError
@@ -31,6 +33,7 @@ THRESHOLDS = "thresholds.json"
 SKETCHES = "sketches.json"
 REPORT = "report.html"
 WHOLE = "utterances.jsonl"
+_ONCE = "give each clip once: a run, or what other cuts were put on of it, not both"
 _WORDS = {"pitch": "level", "energy": "level", "rate": "level", "intonation": "style"}
 
 
@@ -71,6 +74,7 @@ def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
         source=sorted(sketches.sources.values()),
         command=f"emotionthinker calibrate --name {recipe.name}" + " --by-dataset" * recipe.by_dataset,
         fitted=time.strftime("%Y-%m-%d", time.gmtime()),
+        **({} if sketches.measures is None else {"measures": sketches.measures}),
     )
     if not sum(sketches.clips.values()):
         raise RecipeError(
@@ -88,9 +92,9 @@ def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
     return {**counts, "name": calibration.name, "digest": calibration.digest, "warnings": warnings}
 
 
-def _warnings(calibration: Calibration) -> list[str]:
+def _warnings(calibration: Calibration, misfits: Iterable[str] = ()) -> list[str]:
     """What to know before the cuts are used; it is logged too."""
-    found = [warning] if (warning := calibration.warning()) else []
+    found = [*([warning] if (warning := calibration.warning()) else []), *misfits]
     for text in found:
         _log.warning(text)
     return found
@@ -100,7 +104,7 @@ def shards(source: Path) -> list[Path]:
     """The files of annotated clips at a path: itself, or in a folder utterances.jsonl, else every Parquet file."""
     if source.is_dir():
         whole = source / WHOLE
-        found = [whole] if whole.is_file() else sorted(source.rglob("*.parquet"))
+        found = [whole] if whole.is_file() else list(walk.below(source, "*.parquet"))
         if not found:
             raise RecipeError(f"{source}: neither utterances.jsonl nor a Parquet file in it; `annotate` writes them")
         return found
@@ -127,17 +131,20 @@ def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]
     """(sketches of all files and saved sketches merged, number of clips left out as of a held-out split).
 
     No clip counts twice: the tables of a run are left out when its JSONL is read. Raises `RecipeError` when the same
-    file is in it twice.
+    file is in it twice (also as what cuts were applied to), or the same clip (id and sound) in two files.
     """
     total, left_out = Sketches(), 0
-    for file in without_copies(files):
-        shard = Sketches(sources={runs.sha256(file): file.name})
-        for utterance in _read(file):
-            if is_held_out(utterance.split):
-                left_out += 1
-            else:
-                shard.add(utterance)
-        total = total.merge(shard)
+    with contextlib.closing(ids.Seen()) as seen:
+        for file in without_copies(files):
+            shard = Sketches(sources=_sources(file), measures=_measures(file))
+            for utterance in _read(file):
+                if not seen.add(f"{utterance.id}\n{utterance.audio}"):
+                    raise RecipeError(f"{file}: clip {utterance.id!r} was counted before; {_ONCE}")
+                if is_held_out(utterance.split):
+                    left_out += 1
+                else:
+                    shard.add(utterance)
+            total = total.merge(shard)
     for path in saved:
         total = total.merge(Sketches.load(path))
     return total, left_out
@@ -145,6 +152,30 @@ def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]
 
 def _read(file: Path) -> Iterator[Utterance]:
     return parquet.read(file) if file.suffix == ".parquet" else read_jsonl(file)
+
+
+def _measures(file: Path) -> int | None:
+    """Version of the measurements in a file, by the `manifest.json` of the run it lies in; None where none tells."""
+    found = (_manifest(file).get("metrics") or {}).get("measures")
+    return found if isinstance(found, int) else None
+
+
+def _sources(file: Path) -> dict[str, str]:
+    """sha256 -> name of a file of clips, and of those with the same clips whose words it holds by other cuts."""
+    made = _manifest(file)
+    applied = made.get("stage") == "calibrate" and (made.get("recipe") or {}).get("apply")
+    before = {digest: Path(name).name for name, digest in made.get("inputs", {}).items() if applied and name != applied}
+    return {runs.sha256(file): file.name, **before}
+
+
+def _manifest(file: Path) -> dict[str, Any]:
+    """The `manifest.json` of the run a file of clips lies in, empty without one."""
+    home = file.resolve().parent
+    path = (home.parent if home.name == "shards" else home) / "manifest.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _refuse_to_thaw(path: Path, calibration: Calibration) -> None:
@@ -181,14 +212,34 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
     parquet.write(out / "utterances.parquet", read_jsonl(out / "utterances.jsonl"))
     table = summary.of(read_jsonl(out / "utterances.jsonl"), None, calibration.name)
     counts = {"rows": count, **{f"changed_{name}": changed[name] for name in (*_WORDS, "records")}}
-    table["warnings"] = _warnings(calibration)
+    made = {measures for file in files if (measures := _measures(file)) is not None}
+    outdated = filter(None, map(calibration.outdated, sorted(made)))
+    table["warnings"] = _warnings(calibration, [*_misfits(calibration, changed), *outdated])
+    table |= {"measures": made.pop()} if len(made) == 1 else {}
     runs.write_json(out / "summary.json", {**counts, **table})
     job.finish(counts=counts, metrics=table)
-    return {**counts, "name": calibration.name, "digest": calibration.fingerprint()}
+    return {**counts, "name": calibration.name, "digest": calibration.fingerprint(), "warnings": table["warnings"]}
+
+
+def _misfits(calibration: Calibration, changed: Counter[str]) -> Iterator[str]:
+    """Signs that the cuts are not those of these clips."""
+    if changed["unmeasured"]:
+        yield f"clips that were never measured and have no words: {changed['unmeasured']}; run `annotate` on them first"
+    if lost := [f"{name} {changed[f'lost {name}']}" for name in _WORDS if changed[f"lost {name}"]]:
+        yield (
+            f"words that are gone, since calibration {calibration.name!r} has no cut for them: {', '.join(lost)}; take "
+            "cuts that were fitted on clips with these measurements"
+        )
+    if calibration.datasets and not changed["own"]:
+        yield (
+            f"the cuts of {', '.join(sorted(calibration.datasets))} alone were put on no clip, all have the common "
+            "cuts; where one of these datasets is meant, call the `dataset` of its clips the same"
+        )
 
 
 def _with_words(files: Sequence[Path], calibration: Calibration, changed: Counter[str]) -> Iterator[Utterance]:
-    """Every clip with the words of the calibration; counts the words that are others than before in `changed`."""
+    """Every clip with the words of the calibration. Counts in `changed` the words that are others than before, and what
+    `_misfits` tells."""
     with contextlib.closing(ids.Seen()) as seen:
         for file in files:
             for utterance in _read(file):
@@ -197,11 +248,14 @@ def _with_words(files: Sequence[Path], calibration: Calibration, changed: Counte
                         f"{file}: id {utterance.id!r} comes a second time; ids must be unique over all files"
                     )
                 if utterance.prosody is None:
+                    changed["unmeasured"] += 1
                     yield utterance
                     continue
                 prosody = calibration.apply(utterance.prosody, utterance.gender, utterance.dataset)
                 other = [name for name in _WORDS if _word(prosody, name) != _word(utterance.prosody, name)]
-                changed.update([*other, *(["records"] if other else [])])
+                lost = [f"lost {name}" for name in other if _word(prosody, name) is None]
+                own = ["own"] if utterance.dataset in calibration.datasets else []
+                changed.update([*other, *lost, *own, *(["records"] if other else [])])
                 yield utterance.model_copy(update={"prosody": prosody})
 
 

@@ -78,11 +78,13 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     table["warnings"] = [
         *doubts.no_longer(job),
         *doubts.unread(recipe.source),
+        *doubts.open_tests(recipe.source),
         *doubts.waiting(first_pass.waiting),
         *doubts.untold_times(first_pass.timed),
         *pool.warnings(),
         *doubts.words(tally, calibration),
     ]
+    table["measures"] = batch.MEASURES
     for warning in table["warnings"]:
         _log.warning(warning)
     seconds = round(time.monotonic() - started, 1)
@@ -218,6 +220,7 @@ def _fitted(recipe: AnnotateRecipe, stored: Callable[[], Iterator[Utterance]]) -
         clips=dict(datasets),
         left_out="clips of held-out splits (test, validation)",
         source=[path.name for path in recipe.source],
+        measures=batch.MEASURES,
         command=f"the annotate stage with calibration={FIT} and name={recipe.name}; this is its thresholds.json",
     )
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from emotionthinker import runs
-from emotionthinker.corpora import manifest
+from emotionthinker.corpora import manifest, splits
+from emotionthinker.prosody.batch import MEASURES
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.prosody.summary import Tally
-from emotionthinker.records import NO_RECOGNISER
+from emotionthinker.records import NO_RECOGNISER, Utterance
 
 
 def no_longer(job: runs.Run) -> Iterator[str]:
@@ -23,6 +24,18 @@ def unread(sources: Sequence[Path]) -> Iterator[str]:
     """That folders hold sound which nothing here decodes."""
     if found := manifest.passed_by(sources):
         yield f"files that were not read: {manifest.how_to_convert(found)}"
+
+
+def open_tests(sources: Sequence[Path]) -> Iterator[str]:
+    """That clips of a source that is called a test would be trained on."""
+    for source in sources:
+        clips = manifest.utterances([source]) if splits.is_held_out(source.resolve().stem) else iter(())
+        first = next((clip for clip in clips if isinstance(clip, Utterance)), None)
+        if first is not None and splits.assign(first) == splits.TRAIN:
+            yield (
+                f"{source} is called like a test or validation set, but its clips name no split and count as train; "
+                "give them a column `split` (of a folder: in a manifest) where they are held out"
+            )
 
 
 def waiting(count: int) -> Iterator[str]:
@@ -45,8 +58,7 @@ def untold_times(count: int) -> Iterator[str]:
 
 def words(tally: Tally, calibration: Calibration) -> Iterator[str]:
     """What makes the words doubtful."""
-    if warning := calibration.warning():
-        yield warning
+    yield from filter(None, (calibration.warning(), calibration.outdated(MEASURES)))
     if unheard := tally.reasons["transcript"][NO_RECOGNISER]:
         yield (
             f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "

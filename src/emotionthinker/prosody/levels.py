@@ -159,6 +159,16 @@ class Calibration(Cuts):
             "little; fit on more clips, or take the calibration `reference`"
         )
 
+    def outdated(self, measures: int | None) -> str | None:
+        """Why words may be shifted: clips of version `measures` are measured otherwise than those of the fit."""
+        own = self.about.get("measures")
+        if own is None or measures is None or own == measures:
+            return None
+        return (
+            f"calibration {self.name!r} was fitted on version {own} of the measurements, these clips are of version "
+            f"{measures}: their words may be shifted; annotate the clips of the fit again, then calibrate"
+        )
+
     def fingerprint(self) -> str:
         """Digest of everything that decides about words: two calibrations with the same one give the same words."""
         text = self.model_dump_json(exclude={"name", "about", "digest"})

@@ -152,6 +152,8 @@ class Sketches(BaseModel):
     """Measured clips by dataset."""
     sources: dict[str, str] = Field(default_factory=dict)
     """sha256 -> name of the files that were read, so that none is counted twice."""
+    measures: int | None = None
+    """`batch.MEASURES` of the clips, None where it is not known."""
 
     @model_validator(mode="after")
     def _whole(self) -> Sketches:
@@ -200,10 +202,19 @@ class Sketches(BaseModel):
                 group[slot].add(value)
 
     def merge(self, other: Sketches) -> Sketches:
-        """The sketches of both sets of clips. Raises `RecipeError` when both have read the same file."""
+        """The sketches of both sets of clips.
+
+        Raises `RecipeError` when both have read the same file, or hold measurements of two versions.
+        """
         twice = sorted(self.sources[digest] for digest in set(self.sources) & set(other.sources))
         if twice:
             raise RecipeError(f"sketches to be merged both hold the clips of {', '.join(twice)}; give each shard once")
+        known = {made for made in (self.measures, other.measures) if made is not None}
+        if len(known) > 1:
+            raise RecipeError(
+                f"clips of versions {' and '.join(map(str, sorted(known)))} of the measurements do not go into one "
+                "calibration; run `annotate` again on the older ones"
+            )
         names = sorted({*self.clips, *other.clips})
         return Sketches(
             pooled=_merged(self.pooled, other.pooled),
@@ -213,6 +224,7 @@ class Sketches(BaseModel):
             },
             clips={name: self.clips.get(name, 0) + other.clips.get(name, 0) for name in names},
             sources={**self.sources, **other.sources},
+            measures=next(iter(known), None),
         )
 
 
