@@ -11,7 +11,7 @@ import soundfile
 
 from emotionthinker import audio
 from emotionthinker.corpora import parquet
-from emotionthinker.corpora.manifest import BadRow, passed_by, size, utterances
+from emotionthinker.corpora.manifest import BadRow, by_source, passed_by, size, utterances
 from emotionthinker.errors import RecordError, kind_of
 from emotionthinker.records import Utterance, write_jsonl
 
@@ -252,3 +252,13 @@ def test_a_table_parted_by_semicolons_is_told(tmp_path: Path) -> None:
     assert isinstance(bad, BadRow)
     assert "parted by ';'" in str(bad.error)
     assert kind_of(bad.error) == "bad_row"
+
+
+def test_clips_tell_their_source(tmp_path: Path) -> None:
+    for name in ("a/1.wav", "b/1.wav", "b/2.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    sources = [tmp_path / "b", tmp_path / "a", tmp_path / "b" / "2.wav"]
+    found = [(source, item.id) for source, item in by_source(sources)]
+    assert found == [(sources[0], "1.wav"), (sources[0], "2.wav"), (sources[1], "a/1.wav"), (sources[2], "b/2.wav")]
+    assert [item.id for item in utterances(sources)] == [id for _, id in found]

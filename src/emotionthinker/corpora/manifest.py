@@ -40,6 +40,11 @@ def utterances(sources: Sequence[str | Path], language: str | None = None) -> It
     `BadRow`. Raises `RecordError` for a source that does not exist or is of no known kind, and where `language` is
     none.
     """
+    return (item for _, item in by_source(sources, language))
+
+
+def by_source(sources: Sequence[str | Path], language: str | None = None) -> Iterator[tuple[Path, Utterance | BadRow]]:
+    """(its source, clip) of `utterances`."""
     try:
         language = None if language == AUTO else languages.checked(language)
     except ValueError as error:
@@ -51,14 +56,14 @@ def utterances(sources: Sequence[str | Path], language: str | None = None) -> It
             earlier.add(source.resolve())
             for item in _rows(source, language):
                 if seen.add(item.id):
-                    yield item
+                    yield source, item
                     continue
                 named = item if again else _renamed(item, source)
                 if named.id != item.id and seen.add(named.id):
-                    yield named
+                    yield source, named
                 else:
                     text = f"{source}: id {item.id!r} comes a second time; ids must be unique: give each row an `id`"
-                    yield BadRow(item.id, CorpusError("repeated_id", text))
+                    yield source, BadRow(item.id, CorpusError("repeated_id", text))
 
 
 def _renamed(item: Utterance | BadRow, source: Path) -> Utterance | BadRow:
