@@ -16,7 +16,7 @@ from emotionthinker.errors import RecipeError
 from emotionthinker.perception import augment_corpus, variants
 from emotionthinker.perception.augment_corpus import AugmentRecipe, run
 from emotionthinker.prosody import batch
-from kill import kill_when
+from kill import kill_when, run_with_deadly
 
 from .conftest import RATE, syllables, whispered
 
@@ -178,6 +178,21 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     assert counts["variants"] == 24
     assert len({row["id"] for row in lines(out / "manifest.jsonl") + lines(out / "rejected.jsonl")}) == 24
     assert not list((out / "audio").glob("*.part"))
+
+
+def test_with_one_worker_a_clip_that_kills_stops_one_run_alone(tmp_path: Path) -> None:
+    folder, out = tmp_path / "clips", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a", "deadly", "z"):
+        soundfile.write(folder / f"{name}.wav", syllables(count=3), RATE)
+    command = ["augment", str(folder), "--out", str(out), "--energy", "-6", "--workers", "1"]
+    assert run_with_deadly(command, tmp_path) < 0
+    assert run_with_deadly(command, tmp_path) == 1
+    assert [row["parent"] for row in lines(out / "manifest.jsonl")] == ["a.wav", "z.wav"]
+    assert [(row["id"], row["reason"]) for row in lines(out / "failures.jsonl")] == [("deadly.wav", "crashed")]
+    counts = run(AugmentRecipe(source=[folder], energy=[-6], workers=1), out, progress=False)
+    assert (counts["made"], counts["failed"]) == (1, 0)
+    assert not (out / "at_work").exists()
 
 
 def test_two_processes_give_the_same(clips: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -168,8 +169,12 @@ def _make(recipe: AugmentRecipe, out: Path, folder: Path, progress: bool) -> tup
                 elif item.key in todo:
                     yield item
 
-        with workers.progress_bar(total, total - len(todo), show=progress, what="augment") as advance:
-            for task, row in workers.run(vary, waiting(), recipe.workers or os.cpu_count() or 1):
+        count = recipe.workers or os.cpu_count() or 1
+        with (
+            workers.progress_bar(total, total - len(todo), show=progress, what="augment") as advance,
+            contextlib.closing(workers.run(vary, waiting(), count, marker=out / "at_work")) as done,
+        ):
+            for task, row in done:
                 if row is None:
                     parent = task.utterance
                     row = failure(parent.id, parent.audio, "crashed", "its process died twice; the file may be damaged")

@@ -175,9 +175,7 @@ def _engine(recipe: AnnotateRecipe, folder: Path) -> Callable[[Iterator[dict[str
 
         return lambda rows: ray_engine.run_batches(work, rows, recipe.workers, recipe.ray_address)
     count = recipe.workers or os.cpu_count() or 1
-    if count == 1:
-        return lambda rows: workers.run_batches_alone(work, rows, folder / "at_work")
-    return lambda rows: workers.run_batches(work, rows, count)
+    return lambda rows: workers.run_batches(work, rows, count, marker=folder / "at_work")
 
 
 def _pool(
