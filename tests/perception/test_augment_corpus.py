@@ -142,6 +142,27 @@ def test_a_second_run_makes_only_what_is_new_changed_or_lost(
     assert not (out / "audio" / "soft_energy+6.flac").exists()  # what a rejected variant once was is no longer there
 
 
+def test_settings_there_and_back_leave_the_sound_that_the_manifest_tells(clips: Path, tmp_path: Path) -> None:
+    """Variants with headroom take the places of those without, and the other way round."""
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    for folder, headroom in ((out, 0.0), (out, 9.0), (out, 0.0), (fresh, 0.0)):
+        run(recipe(clips, headroom_db=headroom), folder, progress=False)
+    rows = lines(out / "manifest.jsonl")
+    assert rows == lines(fresh / "manifest.jsonl")
+    for row in rows:
+        assert (out / row["path"]).read_bytes() == (fresh / row["path"]).read_bytes()
+
+
+def test_a_file_that_was_damaged_is_made_again(clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(recipe(clips), out, progress=False)
+    place = out / "audio" / "soft_energy-6.flac"
+    whole = place.read_bytes()
+    place.write_bytes(b"")
+    run(recipe(clips), out, progress=False)
+    assert place.read_bytes() == whole
+
+
 def test_other_measurements_go_on_with_no_variant(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = [getattr(task, "key", None) for task in augment_corpus.tasks(recipe(clips), tmp_path)]
     monkeypatch.setattr(batch, "MEASURES", batch.MEASURES + 1)

@@ -140,7 +140,7 @@ def vary(task: Task) -> dict[str, Any]:
             found = variants.make(samples, rate, task.kind, augmenter.change_of(task.kind, task.value))
         path = Path(task.folder) / task.file
         if found.accepted:
-            variants.write_flac(path, found.samples, audio.SAMPLE_RATE)
+            variants.write_flac(path, found.samples, audio.SAMPLE_RATE, task.key)
         else:
             path.unlink(missing_ok=True)  # of an earlier run with other sound
     except Exception as error:  # one clip must never stop a corpus; the side file names it
@@ -187,13 +187,15 @@ def _make(recipe: AugmentRecipe, out: Path, folder: Path, progress: bool) -> tup
 
 
 def _missing(recipe: AugmentRecipe, folder: Path, store: runs.JsonlStore) -> tuple[int, set[str]]:
-    """How many variants there are to be, and the keys of those that have no result, or lost their file."""
+    """How many variants there are to be, and the keys of those that have no result, or lost their file: it may hold
+    what another headroom, or other sound, made of the same clip."""
     rejected = {row["key"] for row in store.rows() if not row["accepted"]}
     total, missing = 0, set()
     for item in tasks(recipe, folder):
         if isinstance(item, Task):
             total += 1
-            if item.key not in rejected and not (item.key in store and (folder / item.file).is_file()):
+            made = item.key in store and variants.comment_of(folder / item.file) == item.key
+            if item.key not in rejected and not made:
                 missing.add(item.key)
     return total, missing
 

@@ -238,14 +238,28 @@ def file_stem(id_: str) -> str:
     return name if name == id_ else f"{name}_{runs.digest(id_)[:8]}"
 
 
-def write_flac(path: Path, samples: Samples, sample_rate: int) -> None:
-    """16-bit FLAC, whole or not at all."""
+def write_flac(path: Path, samples: Samples, sample_rate: int, comment: str = "") -> None:
+    """16-bit FLAC with a comment, whole or not at all."""
     import soundfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    soundfile.write(part, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    with soundfile.SoundFile(part, "w", sample_rate, 1, format="FLAC", subtype="PCM_16") as out:
+        if comment:
+            out.comment = comment
+        out.write(samples)
     part.replace(path)
+
+
+def comment_of(path: Path) -> str | None:
+    """What `write_flac` wrote into a file beside the sound; None where there is no such file."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            return str(file.comment)
+    except soundfile.SoundFileError:
+        return None
 
 
 def check_tools(attributes: Collection[str], otherwise: str = "") -> None:
