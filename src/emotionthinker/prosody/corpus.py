@@ -25,7 +25,7 @@ from emotionthinker import runs, workers
 from emotionthinker.corpora import entries, manifest, parquet
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, WeightsError, kind_of
-from emotionthinker.prosody import batch, doubts, hearing, parts, shards, speakers, summary, whisper
+from emotionthinker.prosody import batch, doubts, hearing, parts, shards, spare, speakers, summary, whisper
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, tasks
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Prosody, Utterance, read_jsonl
@@ -42,10 +42,10 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     Writes `utterances.jsonl`, `utterances.parquet` (or `shards/`), `thresholds.json`, `summary.json`, `failures.jsonl`
     and `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
     measured anew, failed rows are tried again, and so are rows without words for want of the embedded recogniser once
-    it can be had. A row whose sound is not there fails; what was measured of it is kept until the sound is back. What
-    makes the words doubtful is logged and stands in `warnings` of the summary. Raises `RecordError` or `RecipeError`
-    for a source or a setting that cannot be used, `WeightsError` for a chosen recogniser or stress detector that is
-    not there.
+    it can be had. A row whose sound is not there fails; what was measured of it is kept until the sound is back, and
+    what was measured of clips the source no longer names until one names them again. What makes the words doubtful is
+    logged and stands in `warnings` of the summary. Raises `RecordError` or `RecipeError` for a source or a setting that
+    cannot be used, `WeightsError` for a chosen recogniser or stress detector that is not there.
     """
     started = time.monotonic()
     recipe.check()
@@ -62,7 +62,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
             raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
     stored = partial(_stored, measured, first_pass.parts)
     stamps = partial(_stamps, measured, first_pass.parts)
-    pool = _pool(recipe, out, stored, stamps, progress, some_wait=first_pass.waiting > 0)
+    pool = _pool(recipe, out, stored, stamps, progress, some_wait=first_pass.waiting + first_pass.unnamed > 0)
     if calibration is None:
         calibration = _fitted(recipe, lambda: map(pool.apply, stored()))
     calibration.save(out / "thresholds.json")
@@ -77,6 +77,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     table = tally.table(out / "failures.jsonl", calibration.name)
     table["warnings"] = [
         *doubts.no_longer(job),
+        *doubts.unnamed(first_pass.unnamed, measured),
         *doubts.unread(recipe.source),
         *doubts.waiting(first_pass.waiting),
         *doubts.untold_times(first_pass.timed),
@@ -96,13 +97,16 @@ class _Measuring:
 
     def __init__(self, recipe: AnnotateRecipe, folder: Path, failures: TextIO) -> None:
         self.recipe, self.folder, self.failures = recipe, folder, failures
-        self.rows = self.parts = self.failed = self.resumed = self.waiting = self.timed = 0
+        self.rows = self.parts = self.failed = self.resumed = self.waiting = self.timed = self.unnamed = 0
         self.part_of: dict[str, parts.Part] = {}
         """Id -> part, of the clips in flight."""
 
     def run(self, progress: bool) -> None:
         total = manifest.size(self.recipe.source) if progress else 0
-        with workers.progress_bar(total, show=progress) as self.advance:
+        with (
+            workers.progress_bar(total, show=progress) as self.advance,
+            contextlib.closing(spare.Spare(self.folder)) as self.spare,
+        ):
             try:
                 with contextlib.closing(_engine(self.recipe, self.folder)(self.todo())) as results:
                     for row, result in results:
@@ -110,8 +114,8 @@ class _Measuring:
             finally:
                 for part in self.part_of.values():
                     part.abandon()
-        if self.rows:  # an empty manifest is more often a mishap than a wish
-            parts.drop_after(self.folder, self.parts)
+            if self.rows:  # an empty manifest is more often a mishap than a wish
+                self.unnamed = self.spare.settle(self.parts)
 
     def todo(self) -> Iterator[dict[str, Any]]:
         """Clips to measure, part by part, as they are asked for."""
@@ -126,6 +130,7 @@ class _Measuring:
             absent = {id for id, clip in clips.items() if clip.absent}
             part = parts.Part(self.folder, self.parts, stamps, lambda: self.can_hear, absent)
             self.parts += 1
+            self.spare.serve(part)
             missing = [] if part.finished else part.open()
             self.waiting += part.waiting
             self.timed += sum(entries.has_untold_times(clip.utterance) for clip in clips.values())
