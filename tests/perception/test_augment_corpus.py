@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -161,6 +163,22 @@ def test_a_file_that_was_damaged_is_made_again(clips: Path, tmp_path: Path) -> N
     place.write_bytes(b"")
     run(recipe(clips), out, progress=False)
     assert place.read_bytes() == whole
+
+
+def test_a_full_disk_stops_the_run_and_is_no_fault_of_the_clips(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def full(path: Path, data: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            run(recipe(clips), out, progress=False)
+    assert not list((out / "audio").iterdir())
+    assert run(recipe(clips), out, progress=False)["failed"] == 1
 
 
 def test_other_measurements_go_on_with_no_variant(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,8 @@ def tasks(recipe: AugmentRecipe, folder: Path) -> Iterator[Task | manifest.BadRo
 
 
 def vary(task: Task) -> dict[str, Any]:
-    """One row of `results.jsonl`, or of the failures (with `reason` and `message`). Runs in a worker process."""
+    """One row of `results.jsonl`, or of the failures (with `reason` and `message`). Runs in a worker process. Raises
+    `OSError` for a folder that cannot be written to."""
     parent = task.utterance
     try:
         samples, rate = augmenter.read(
@@ -143,6 +144,8 @@ def vary(task: Task) -> dict[str, Any]:
             variants.write_flac(path, found.samples, audio.SAMPLE_RATE, task.key)
         else:
             path.unlink(missing_ok=True)  # of an earlier run with other sound
+    except OSError:  # of the folder, not of the clip (`AudioError`): every other clip would meet it as well
+        raise
     except Exception as error:  # one clip must never stop a corpus; the side file names it
         return failure(parent.id, parent.audio, kind_of(error), message_of(error))
     return {

@@ -9,7 +9,7 @@ Sound is changed at its native rate and resampled to 16 kHz afterwards, so that 
 from __future__ import annotations
 
 import importlib
-import os
+import io
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -239,16 +239,17 @@ def file_stem(id_: str) -> str:
 
 
 def write_flac(path: Path, samples: Samples, sample_rate: int, comment: str = "") -> None:
-    """16-bit FLAC with a comment, whole or not at all."""
+    """16-bit FLAC with a comment, whole or not at all. Raises `OSError` where it cannot be written."""
     import soundfile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with soundfile.SoundFile(part, "w", sample_rate, 1, format="FLAC", subtype="PCM_16") as out:
+    encoded = io.BytesIO()  # libsndfile would say of a full disk "System error" only
+    with soundfile.SoundFile(encoded, "w", sample_rate, 1, format="FLAC", subtype="PCM_16") as out:
         if comment:
             out.comment = comment
         out.write(samples)
-    part.replace(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with runs.replacing(path) as part:
+        part.write_bytes(encoded.getbuffer())
 
 
 def comment_of(path: Path) -> str | None:
