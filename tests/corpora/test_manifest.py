@@ -11,8 +11,8 @@ import soundfile
 
 from emotionthinker import audio
 from emotionthinker.corpora import parquet
-from emotionthinker.corpora.manifest import BadRow, by_source, passed_by, size, utterances
-from emotionthinker.errors import RecordError, kind_of
+from emotionthinker.corpora.manifest import BadRow, by_source, passed_by, refuse_results, size, utterances
+from emotionthinker.errors import RecipeError, RecordError, kind_of
 from emotionthinker.records import Utterance, write_jsonl
 
 ROW = {
@@ -262,3 +262,20 @@ def test_clips_tell_their_source(tmp_path: Path) -> None:
     found = [(source, item.id) for source, item in by_source(sources)]
     assert found == [(sources[0], "1.wav"), (sources[0], "2.wav"), (sources[1], "a/1.wav"), (sources[2], "b/2.wav")]
     assert [item.id for item in utterances(sources)] == [id for _, id in found]
+
+
+def test_what_a_stage_writes_is_no_source_of_it(tmp_path: Path) -> None:
+    """Shards of sound were deleted once they had been annotated into their own folder."""
+    out, sounds = tmp_path / "tables" / "out", tmp_path / "sounds"
+    for folder in (out / "shards", sounds):
+        folder.mkdir(parents=True)
+    (sounds / "a.wav").touch()
+    for inside in ("shards", "shards/part-00000.parquet", "utterances.jsonl"):
+        with pytest.raises(RecipeError, match="a result in"):
+            refuse_results([sounds, out / inside], out, ("shards", "utterances.jsonl"))
+    for folder in (out, out.parent):
+        with pytest.raises(RecipeError, match="read as clips"):
+            refuse_results([folder], out, ("shards",))
+    refuse_results([sounds, out / "shards"], sounds / "out", ("shards",))
+    with pytest.raises(RecipeError, match="read as clips"):
+        refuse_results([sounds], sounds / "out", ("audio",), sound=True)

@@ -181,6 +181,12 @@ def test_a_full_disk_stops_the_run_and_is_no_fault_of_the_clips(
     assert run(recipe(clips), out, progress=False)["failed"] == 1
 
 
+def test_variants_never_become_clips_of_the_next_run(clips: Path, tmp_path: Path) -> None:
+    for source in (clips.parent, tmp_path / "out" / "manifest.jsonl"):
+        with pytest.raises(RecipeError, match="use another --out"):
+            run(recipe(source), tmp_path / "out", progress=False)
+
+
 def test_other_measurements_go_on_with_no_variant(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = [getattr(task, "key", None) for task in augment_corpus.tasks(recipe(clips), tmp_path)]
     monkeypatch.setattr(batch, "MEASURES", batch.MEASURES + 1)

@@ -460,6 +460,15 @@ def test_shards_hold_the_rows_in_order_and_are_a_source_again(forty: Path, tmp_p
     assert after[17].audio == f"{out.resolve()}/shards/part-00001.parquet#1"
 
 
+def test_shards_that_hold_the_sound_are_not_annotated_into_their_own_folder(clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(recipe(clips, shard_rows=3, embed_audio=True), out, progress=False)
+    for source in (out / "shards", out):
+        with pytest.raises(RecipeError, match="use another --out"):
+            run(recipe(source), out, progress=False)
+    assert len(list((out / "shards").iterdir())) == 2
+
+
 def test_one_table_or_shards_but_not_both(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(recipe(clips), out, progress=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from emotionthinker.corpora.entries import ALIASES as ALIASES  # where a source 
 from emotionthinker.corpora.entries import GENDER_WORDS as GENDER_WORDS
 from emotionthinker.corpora.entries import to_utterance as to_utterance
 from emotionthinker.corpora.tables import rows
-from emotionthinker.errors import CorpusError, RecordError
+from emotionthinker.errors import CorpusError, RecipeError, RecordError
 from emotionthinker.records import Utterance
 
 AUTO = "auto"
@@ -72,6 +73,21 @@ def _renamed(item: Utterance | BadRow, source: Path) -> Utterance | BadRow:
         return item
     folder = source.resolve() if source.is_dir() else source.resolve().parent
     return item.model_copy(update={"id": f"{folder.name}/{item.id}"})
+
+
+def refuse_results(sources: Sequence[str | Path], out: Path, results: Sequence[str], *, sound: bool = False) -> None:
+    """Raise `RecipeError` for a source among the `results` that a stage writes, and deletes, in the folder `out`, and
+    for a folder in which they would be read as clips: Parquet files beside no sound, or `sound` itself."""
+    for source, result in itertools.product(sources, results):
+        place, own = Path(source).resolve(), Path(out).resolve() / result
+        if place.is_relative_to(own):
+            raise RecipeError(
+                f"{source}: is a result in {out}, where it would be written anew or deleted; use another --out"
+            )
+        if own.is_relative_to(place) and place.is_dir() and (sound or not any(files.below(place, *_SOUNDS))):
+            raise RecipeError(
+                f"{source}: the results go into {out}, inside of it, and would be read as clips; use another --out"
+            )
 
 
 def size(sources: Sequence[str | Path]) -> int:

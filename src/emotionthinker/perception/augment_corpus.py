@@ -85,12 +85,13 @@ def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str,
     could not be checked and the parent's labels; itself a source for `annotate`), `rejected.jsonl` (with reason),
     `failures.jsonl` (clips that could not be used), `summary.json` and `manifest.json`. Started again after a kill it
     goes on; failed clips are tried again. Memory grows by some 300 bytes a variant. Raises `RecipeError` when nothing
-    is asked or the source is empty, `RecordError` for an unusable source.
+    is asked, or the source is empty or among the results, `RecordError` for an unusable source.
     """
     started = time.monotonic()
     if not (recipe.pitch or recipe.speed or recipe.energy):
         raise RecipeError("no change is asked for; give at least one of pitch, speed or energy")
     variants.check_tools([name for name in ("pitch", "speed", "energy") if getattr(recipe, name)])
+    manifest.refuse_results(recipe.source, out, ("manifest.jsonl", "rejected.jsonl", "audio"), sound=True)
     job = runs.Run(out, "augment", recipe, list(recipe.source))
     job.begin()
     folder = Path(out).resolve() / "audio"

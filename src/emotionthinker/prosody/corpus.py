@@ -49,6 +49,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     """
     started = time.monotonic()
     recipe.check()
+    manifest.refuse_results(recipe.source, out, ("utterances.jsonl", "utterances.parquet", "shards"))
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
     job = runs.Run(out, "annotate", recipe, list(recipe.source))
     job.begin()
