@@ -167,7 +167,7 @@ def test_missing(tmp_path: Path) -> None:
     assert kind(audio.load, tmp_path / "no.wav") == "missing"
 
 
-@pytest.mark.parametrize("content", [b"", b"RIFF", b"not a sound " * 50, b"fLaC" + bytes(100)])
+@pytest.mark.parametrize("content", [b"RIFF", b"not a sound " * 50, b"fLaC" + bytes(100)])
 def test_undecodable(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "clip.wav"
     path.write_bytes(content)
@@ -202,6 +202,9 @@ def test_empty(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     soundfile.write(path, np.zeros(0), 16000)
     assert kind(audio.load, path) == "empty"
+    path.write_bytes(b"")
+    assert kind(audio.load, path) == "empty"
+    assert kind(audio.load, f"{path}#t=1,2") == "empty"
     assert kind(audio.check, np.zeros(0)) == "empty"
 
 

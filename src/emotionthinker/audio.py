@@ -66,10 +66,13 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
 
 
 def place_of(source: str | os.PathLike[str]) -> tuple[str | io.BytesIO, Fragment]:
-    """What to open for a path, and the part of it that is meant. Raises `AudioError` of kind missing or wrong_part."""
+    """What to open for a path, and the part of it that is meant. Raises `AudioError` missing, empty (a file of 0 bytes)
+    or wrong_part."""
     name = os.fspath(source)
     part = fragment(name)
     if os.path.exists(part.path):
+        if os.path.isfile(part.path) and not os.path.getsize(part.path):
+            raise AudioError("empty", f"{name}: a file of 0 bytes; fetch it again, or leave it out")
         return part.path, part
     if embedded.is_reference(name):
         return io.BytesIO(embedded.read(name)[0]), Fragment(name)
