@@ -118,6 +118,9 @@ def test_the_size_of_a_source_is_known_before_it_is_read(kind: str, tmp_path: Pa
     manifest = write(tmp_path / f"m.{kind}", [{**ROW, "id": n} for n in range(5)])
     assert size([manifest, tmp_path / "clips", tmp_path / "c.wav"]) == 8
     assert len(list(utterances([manifest, tmp_path / "clips", tmp_path / "c.wav"]))) == 8
+    if kind != "parquet":
+        manifest.write_bytes(manifest.read_bytes().rstrip(b"\n"))
+        assert size([manifest]) == 5, "no line break at the end"
 
 
 def test_a_folder_of_shards_is_read_in_order(tmp_path: Path) -> None:

@@ -108,9 +108,11 @@ def _size(source: Path) -> int:
             return int(pq.read_metadata(source).num_rows)
         except (pa.ArrowInvalid, OSError):
             return 0
+    lines, last = 0, b"\n"
     with open(source, "rb") as data:
-        lines = sum(block.count(b"\n") for block in iter(lambda: data.read(1 << 20), b""))
-    return lines - (source.suffix.lower() in {".csv", ".tsv"})
+        while block := data.read(1 << 20):
+            lines, last = lines + block.count(b"\n"), block[-1:]
+    return lines + (last != b"\n") - (source.suffix.lower() in {".csv", ".tsv"})
 
 
 def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:

@@ -186,7 +186,7 @@ def _make(recipe: AugmentRecipe, out: Path, folder: Path, progress: bool) -> tup
                     failures.setdefault(task.utterance.id, row)
                 else:
                     store.append(row)
-                advance()
+                advance(1, failed=int("message" in row))
     return failures, total - len(todo)
 
 
