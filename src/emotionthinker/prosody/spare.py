@@ -31,9 +31,10 @@ class Spare:
         self._places = ids.Places()
         self._files = [self.path]
         self._looked = self._taken = False
+        self._old = 0
         if self.path.exists():
             self._note(0)
-        self._old = self.path.stat().st_size if self.path.exists() else 0
+            self._old = _cut_torn(self.path)
 
     def serve(self, part: parts.Part) -> None:
         """Write what is stored anywhere of the rows of a part into it, if they are others than before; what it held of
@@ -83,21 +84,21 @@ class Spare:
                 self._note(len(self._files) - 1)
 
     def _note(self, file: int) -> None:
-        offset, path = 0, self._files[file]
-        for line, row in stored_lines(path):
-            if row is not None and isinstance(row.get("id"), str):
-                self._places.put(row["id"], file * _FILE + offset)
-            elif path == self.path and not line.endswith(b"\n"):
-                os.truncate(path, offset)  # torn by a kill: nothing may be written behind it
-            offset += len(line)
+        for offset, id, _ in _rows(self._files[file]):
+            self._places.put(id, file * _FILE + offset)
 
     def _keep(self, *held: Path) -> None:
         """Copy what nobody has asked for of these files to the spare rows."""
-        files = [file for file, path in enumerate(self._files) if path in held]
-        rows = [row for file in files for row in self._places.left(file * _FILE, (file + 1) * _FILE)]
+        rows = [
+            (id, line)
+            for file, path in enumerate(self._files)
+            if path in held
+            for offset, id, line in _rows(path)
+            if self._places.get(id) == file * _FILE + offset
+        ]
         if rows:
             with open(self.path, "ab") as out:
-                for (id, _), line in zip(rows, self._lines([place for _, place in rows]), strict=True):
+                for id, line in rows:
                     self._places.put(id, out.tell())
                     out.write(line)
 
@@ -107,3 +108,20 @@ class Spare:
                 for place in mine:
                     rows.seek(place % _FILE)
                     yield rows.readline()
+
+
+def _rows(path: Path) -> Iterator[tuple[int, str, bytes]]:
+    """(offset, id, line) of the stored rows of a file."""
+    offset = 0
+    for line, row in stored_lines(path):
+        if row is not None and isinstance(row.get("id"), str):
+            yield offset, row["id"], line
+        offset += len(line)
+
+
+def _cut_torn(path: Path) -> int:
+    """Cut off a last line that a kill tore, so that nothing is written behind it; returns how many bytes are left."""
+    with open(path, "rb") as rows:
+        whole = sum(len(line) for line in rows if line.endswith(b"\n"))
+    os.truncate(path, whole)
+    return whole
