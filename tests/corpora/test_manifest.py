@@ -99,6 +99,8 @@ def test_sound_that_cannot_be_decoded_is_counted(tmp_path: Path) -> None:
     assert passed_by([tmp_path, tmp_path / "e.wav"]) == {".m4a": 2, ".wma": 1}
     with pytest.raises(RecordError, match=r"there are 1 \.m4a, 1 \.wma, which cannot be .*ffmpeg -i IN\.m4a"):
         list(utterances([tmp_path / "b"]))
+    with pytest.raises(RecordError, match=r"cannot be decoded here; .*ffmpeg -i IN\.mp4"):
+        list(utterances([tmp_path / "e.mp4"]))
 
 
 def test_files_come_in_the_order_of_sorted_paths(tmp_path: Path) -> None:

@@ -127,9 +127,10 @@ def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:
     elif source.suffix.lower() in SOUND_FILES:
         yield from_file(source, Path(source.name), language)
     else:
-        raise RecordError(
-            f"{source}: neither sound ({' '.join(sorted(SOUND_FILES))}) nor manifest ({' '.join(sorted(MANIFESTS))})"
-        )
+        suffix = source.suffix.lower()
+        instead = f": {how_to_convert(Counter([suffix]))}" if suffix in UNREADABLE else ""
+        expected = f"neither sound ({' '.join(sorted(SOUND_FILES))}) nor manifest ({' '.join(sorted(MANIFESTS))})"
+        raise RecordError(f"{source}: {expected}{instead}")
 
 
 def _from_folder(folder: Path, language: str | None) -> Iterator[Utterance | BadRow]:
