@@ -469,6 +469,18 @@ def test_shards_that_hold_the_sound_are_not_annotated_into_their_own_folder(clip
     assert len(list((out / "shards").iterdir())) == 2
 
 
+def test_shards_of_the_corpus_itself_are_left_alone(clips: Path, tmp_path: Path) -> None:
+    """A corpus of tables in a folder of this name, annotated beside it."""
+    corpus = tmp_path / "shards" / "part-00000.parquet"
+    corpus.parent.mkdir()
+    parquet.write(corpus, [])
+    before = corpus.read_bytes()
+    run(recipe(clips), tmp_path, progress=False)
+    with pytest.raises(RecipeError, match="use another --out"):
+        run(recipe(clips, shard_rows=2), tmp_path, progress=False)
+    assert corpus.read_bytes() == before
+
+
 def test_one_table_or_shards_but_not_both(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(recipe(clips), out, progress=False)

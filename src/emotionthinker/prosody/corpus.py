@@ -50,6 +50,8 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     started = time.monotonic()
     recipe.check()
     manifest.refuse_results(recipe.source, out, ("utterances.jsonl", "utterances.parquet", "shards"))
+    if recipe.shard_rows:
+        shards.refuse_others(out / "shards")
     calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
     job = runs.Run(out, "annotate", recipe, list(recipe.source))
     job.begin()
