@@ -187,6 +187,15 @@ def test_variants_never_become_clips_of_the_next_run(clips: Path, tmp_path: Path
             run(recipe(source), tmp_path / "out", progress=False)
 
 
+def test_the_manifest_of_a_corpus_is_not_overwritten(clips: Path, tmp_path: Path) -> None:
+    own = tmp_path / "corpus" / "manifest.jsonl"
+    own.parent.mkdir()
+    own.write_text("{}")
+    with pytest.raises(RecipeError, match="`augment` did not write"):
+        run(recipe(clips), own.parent, progress=False)
+    assert own.read_text() == "{}"
+
+
 def test_other_measurements_go_on_with_no_variant(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = [getattr(task, "key", None) for task in augment_corpus.tasks(recipe(clips), tmp_path)]
     monkeypatch.setattr(batch, "MEASURES", batch.MEASURES + 1)

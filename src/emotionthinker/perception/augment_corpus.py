@@ -92,6 +92,9 @@ def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str,
         raise RecipeError("no change is asked for; give at least one of pitch, speed or energy")
     variants.check_tools([name for name in ("pitch", "speed", "energy") if getattr(recipe, name)])
     manifest.refuse_results(recipe.source, out, ("manifest.jsonl", "rejected.jsonl", "audio"), sound=True)
+    listed = Path(out) / "manifest.jsonl"
+    if listed.exists() and not (Path(out) / "results.jsonl").exists():
+        raise RecipeError(f"{listed}: a manifest that `augment` did not write would be overwritten; use another --out")
     job = runs.Run(out, "augment", recipe, list(recipe.source))
     job.begin()
     folder = Path(out).resolve() / "audio"
