@@ -174,6 +174,13 @@ def test_undecodable(tmp_path: Path, content: bytes) -> None:
     assert kind(audio.load, path) == "undecodable"
 
 
+def test_an_mp3_that_is_a_tag_alone_is_not_said_to_be_absent(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp3"
+    path.write_bytes(b"ID3\x03\0\0\0\0\x0f\x76" + bytes(2038))
+    with pytest.raises(AudioError, match=r"cannot be decoded as sound \(no sound in it\)"):
+        audio.load(path)
+
+
 @pytest.mark.parametrize("name", ["folder", "clip.raw", "notes.txt"])
 def test_what_is_no_sound_file_is_undecodable(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
