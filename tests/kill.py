@@ -53,3 +53,26 @@ def kill_when(arguments: Sequence[str], out: Path, sign: str) -> None:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+
+
+DEADLY = """
+import os, signal, sys
+from emotionthinker import audio
+place_of = audio.place_of
+def deadly(source):
+    if os.path.basename(source) == "deadly.wav":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return place_of(source)
+audio.place_of = deadly
+if __name__ == "__main__":
+    from emotionthinker.cli import main
+    main()
+"""
+
+
+def run_with_deadly(arguments: Sequence[str], folder: Path) -> int:
+    """Exit status of `emotionthinker ARGUMENTS` where reading `deadly.wav` kills the process, as a fault in native code
+    does; the script is written into `folder`."""
+    script = folder / "deadly.py"
+    script.write_text(DEADLY)
+    return subprocess.run([sys.executable, str(script), *arguments], check=False, capture_output=True).returncode

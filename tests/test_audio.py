@@ -167,11 +167,18 @@ def test_missing(tmp_path: Path) -> None:
     assert kind(audio.load, tmp_path / "no.wav") == "missing"
 
 
-@pytest.mark.parametrize("content", [b"", b"RIFF", b"not a sound " * 50, b"fLaC" + bytes(100)])
+@pytest.mark.parametrize("content", [b"RIFF", b"not a sound " * 50, b"fLaC" + bytes(100)])
 def test_undecodable(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "clip.wav"
     path.write_bytes(content)
     assert kind(audio.load, path) == "undecodable"
+
+
+def test_an_mp3_that_is_a_tag_alone_is_not_said_to_be_absent(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp3"
+    path.write_bytes(b"ID3\x03\0\0\0\0\x0f\x76" + bytes(2038))
+    with pytest.raises(AudioError, match=r"cannot be decoded as sound \(no sound in it\)"):
+        audio.load(path)
 
 
 @pytest.mark.parametrize("name", ["folder", "clip.raw", "notes.txt"])
@@ -202,6 +209,9 @@ def test_empty(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     soundfile.write(path, np.zeros(0), 16000)
     assert kind(audio.load, path) == "empty"
+    path.write_bytes(b"")
+    assert kind(audio.load, path) == "empty"
+    assert kind(audio.load, f"{path}#t=1,2") == "empty"
     assert kind(audio.check, np.zeros(0)) == "empty"
 
 

@@ -50,11 +50,11 @@ def test_one_worker_is_this_process_until_it_dies_there(tmp_path: Path, caplog: 
     marker = tmp_path / "at_work"
 
     def pids() -> set[int | None]:
-        return {pid for _, pid in workers.run_batches_alone(whose_process, range(3), marker)}
+        return {pid for _, pid in workers.run_batches(whose_process, range(3), 1, marker=marker)}
 
     assert pids() == {os.getpid()}
     assert not marker.exists()
-    stopped = workers.run_batches_alone(whose_process, range(9), marker)
+    stopped = workers.run_batches(whose_process, range(9), 1, marker=marker)
     next(stopped)
     assert marker.exists()
     stopped.close()
@@ -65,7 +65,7 @@ def test_one_worker_is_this_process_until_it_dies_there(tmp_path: Path, caplog: 
     assert "the last run died" in caplog.text
     assert not marker.exists()
     marker.touch()
-    results = list(workers.run_batches_alone(deadly_batch, range(6), marker))
+    results = list(workers.run_batches(deadly_batch, range(6), 1, marker=marker))
     assert sorted(results) == [(n, None if n == 3 else n * n) for n in range(6)]
     assert marker.exists()
 

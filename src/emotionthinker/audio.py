@@ -60,16 +60,24 @@ def load(source: Source, *, max_seconds: float = MAX_SECONDS, native: bool = Fal
             raise AudioError("unreadable", f"{name}: may not be read (permission denied); give access to it") from error
         raise AudioError(
             "undecodable",
-            f"{name}: cannot be decoded as sound ({error}); expected WAV, FLAC, OGG or MP3: "
+            f"{name}: cannot be decoded as sound ({decoders_word(error)}); expected WAV, FLAC, OGG or MP3: "
             f"convert it, for example with `ffmpeg -i IN -ar {SAMPLE_RATE} -ac 1 OUT.wav`",
         ) from error
 
 
+def decoders_word(error: Exception) -> str:
+    """Why libsndfile could not open a file that is there; of an MP3 file without sound it says that there is none."""
+    return "no sound in it" if "possibly a pipe?" in str(error) else str(error)
+
+
 def place_of(source: str | os.PathLike[str]) -> tuple[str | io.BytesIO, Fragment]:
-    """What to open for a path, and the part of it that is meant. Raises `AudioError` of kind missing or wrong_part."""
+    """What to open for a path, and the part of it that is meant. Raises `AudioError` missing, empty (a file of 0 bytes)
+    or wrong_part."""
     name = os.fspath(source)
     part = fragment(name)
     if os.path.exists(part.path):
+        if os.path.isfile(part.path) and not os.path.getsize(part.path):
+            raise AudioError("empty", f"{name}: a file of 0 bytes; fetch it again, or leave it out")
         return part.path, part
     if embedded.is_reference(name):
         return io.BytesIO(embedded.read(name)[0]), Fragment(name)

@@ -29,18 +29,63 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def run(
-    work: Callable[[T], R], tasks: Iterable[T], workers: int, *, child: bool = False
+    work: Callable[[T], R], tasks: Iterable[T], workers: int, *, marker: Path | None = None
 ) -> Generator[tuple[T, R | None]]:
     """(task, result) as they get ready; the result is None for a task whose process died twice, the second time alone.
 
-    `work` must be importable (processes are spawned) and must not raise. One worker runs in this process, but for
-    `child`. Tasks are drawn as they are needed; the process that died is replaced and the others go on.
+    `work` must be importable (processes are spawned) and must not raise. Tasks are drawn as they are needed; the
+    process that died is replaced and the others go on. One worker runs in this process: a child would cost a second at
+    the start, half of a small run. It is one after all where the file `marker` tells that the last run died meanwhile:
+    what killed it is then named, instead of killing every run at the same task. The file stays as long as a task kills
+    its process.
     """
+    if workers > 1:
+        return in_processes(work, tasks, workers)
+    return _here(work, tasks) if marker is None else _marked(work, tasks, marker)
+
+
+def run_batches(
+    work: Callable[[list[T]], list[R]], rows: Iterable[T], workers: int, *, marker: Path | None = None
+) -> Generator[tuple[T, R | None]]:
+    """(row, result) of `run` over batches of rows; the result is None for the one row that kills its process."""
+    source = iter(rows)
+    batches = iter(lambda: list(islice(source, BATCH)), [])
+    with contextlib.closing(run(work, batches, workers, marker=marker)) as done:
+        for batch, results in done:
+            if results is not None:
+                yield from zip(batch, results, strict=True)
+            elif len(batch) == 1:
+                yield batch[0], None
+            else:
+                for (row,), result in run(work, [[row] for row in batch], 2):
+                    yield row, None if result is None else result[0]
+
+
+def _here(work: Callable[[T], R], tasks: Iterable[T]) -> Generator[tuple[T, R]]:
+    for task in tasks:
+        yield task, work(task)
+
+
+def _marked(work: Callable[[T], R], tasks: Iterable[T], marker: Path) -> Generator[tuple[T, R | None]]:
+    """In this process while the file `marker` is there, in a child where it lies there from the last run."""
+    died = marker.exists()
+    if died:
+        _log.warning("the last run died at its work (%s); a child works now, so that what kills it is named", marker)
+    marker.touch()
+    kills = False
+    try:
+        with contextlib.closing(in_processes(work, tasks, 1) if died else _here(work, tasks)) as done:
+            for task, result in done:
+                kills |= result is None
+                yield task, result
+    finally:
+        if not kills:
+            marker.unlink(missing_ok=True)
+
+
+def in_processes(work: Callable[[T], R], tasks: Iterable[T], workers: int) -> Generator[tuple[T, R | None]]:
+    """`run` in so many child processes, also for one worker."""
     waiting = iter(tasks)
-    if workers == 1 and not child:
-        for task in waiting:
-            yield task, work(task)
-        return
     with _single_threaded(), contextlib.ExitStack() as stack:
         team: list[_Worker[T, R]] = [_Worker(work) for _ in range(workers)]
         for worker in team:
@@ -55,49 +100,6 @@ def run(
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
             for future in done:
                 yield from flying.pop(future).finish(future)
-
-
-def run_batches(
-    work: Callable[[list[T]], list[R]], rows: Iterable[T], workers: int, *, child: bool = False
-) -> Generator[tuple[T, R | None]]:
-    """(row, result) of `work` over batches of rows; the result is None for the one row that kills its process."""
-    source = iter(rows)
-    batches = iter(lambda: list(islice(source, BATCH)), [])
-    with contextlib.closing(run(work, batches, workers, child=child)) as done:
-        for batch, results in done:
-            if results is not None:
-                yield from zip(batch, results, strict=True)
-            elif len(batch) == 1:
-                yield batch[0], None
-            else:
-                for (row,), result in run(work, [[row] for row in batch], 2):
-                    yield row, None if result is None else result[0]
-
-
-def run_batches_alone(
-    work: Callable[[list[T]], list[R]], rows: Iterable[T], marker: Path
-) -> Generator[tuple[T, R | None]]:
-    """`run_batches` of one worker, in this process: a child would cost a second at the start, half of a small run.
-
-    It is one after all where the file `marker` tells that the last run died meanwhile: what killed it is then named,
-    instead of killing every run at the same row. The file stays as long as a row kills its process.
-    """
-    died = marker.exists()
-    if died:
-        _log.warning(
-            "the last run died at its work (%s); a child works now, so that a row that kills it is named", marker
-        )
-    marker.touch()
-    kills = False
-    try:
-        results = run_batches(work, rows, 1, child=died)
-        with contextlib.closing(results):
-            for row, result in results:
-                kills |= result is None
-                yield row, result
-    finally:
-        if not kills:
-            marker.unlink(missing_ok=True)
 
 
 class _Worker(Generic[T, R]):

@@ -16,7 +16,7 @@ from emotionthinker.cli import app
 from emotionthinker.corpora import doctor, manifest, parquet, soundness
 from emotionthinker.errors import CorpusError, RecipeError, RecordError
 from emotionthinker.records import Utterance, read_jsonl
-from kill import kill_when
+from kill import kill_when, run_with_deadly
 
 
 @pytest.fixture
@@ -296,6 +296,20 @@ def test_it_goes_on_after_a_kill(speech: Callable[..., np.ndarray], tmp_path: Pa
     assert examine(folder, out)["decoded"] == 40 - before
     examine(folder, tmp_path / "undisturbed")
     assert report(out) == report(tmp_path / "undisturbed")
+
+
+def test_with_one_worker_a_file_that_kills_stops_one_run_alone(
+    speech: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "clips", tmp_path / "out"
+    folder.mkdir()
+    for number, name in enumerate(("a", "deadly", "z")):
+        soundfile.write(folder / f"{name}.wav", speech(seconds=1.0, seed=number), 16000)
+    command = ["corpus", "doctor", str(folder), "--out", str(out), "--workers", "1"]
+    assert run_with_deadly(command, tmp_path) < 0
+    assert run_with_deadly(command, tmp_path) == 1
+    assert {id_: names(row) for id_, row in report(out).items()} == {"a.wav": [], "deadly.wav": ["broken"], "z.wav": []}
+    assert examine(folder, out)["with_problems"] == 0
 
 
 def test_the_command(clinic: Path, tmp_path: Path) -> None:

@@ -58,6 +58,13 @@ def test_links_inside_and_above_linked_folders_double_nothing(tmp_path: Path) ->
     assert names(root, "*.wav") == ["two/A/seen/k.wav", "two/A/sub/y.wav", "two/z.wav"]
 
 
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    """A run would wait for ever for what comes out of it."""
+    make(tmp_path, "a.wav")
+    os.mkfifo(tmp_path / "b.wav")
+    assert names(tmp_path, "*.wav") == ["a.wav"]
+
+
 def test_every_reader_walks_alike(tmp_path: Path) -> None:
     """What the doctor examines is what `annotate` measures."""
     make(tmp_path / "disk", "b.wav")

@@ -11,8 +11,8 @@ import soundfile
 
 from emotionthinker import audio
 from emotionthinker.corpora import parquet
-from emotionthinker.corpora.manifest import BadRow, passed_by, size, utterances
-from emotionthinker.errors import RecordError, kind_of
+from emotionthinker.corpora.manifest import BadRow, by_source, passed_by, refuse_results, size, utterances
+from emotionthinker.errors import RecipeError, RecordError, kind_of
 from emotionthinker.records import Utterance, write_jsonl
 
 ROW = {
@@ -99,6 +99,8 @@ def test_sound_that_cannot_be_decoded_is_counted(tmp_path: Path) -> None:
     assert passed_by([tmp_path, tmp_path / "e.wav"]) == {".m4a": 2, ".wma": 1}
     with pytest.raises(RecordError, match=r"there are 1 \.m4a, 1 \.wma, which cannot be .*ffmpeg -i IN\.m4a"):
         list(utterances([tmp_path / "b"]))
+    with pytest.raises(RecordError, match=r"cannot be decoded here; .*ffmpeg -i IN\.mp4"):
+        list(utterances([tmp_path / "e.mp4"]))
 
 
 def test_files_come_in_the_order_of_sorted_paths(tmp_path: Path) -> None:
@@ -118,6 +120,9 @@ def test_the_size_of_a_source_is_known_before_it_is_read(kind: str, tmp_path: Pa
     manifest = write(tmp_path / f"m.{kind}", [{**ROW, "id": n} for n in range(5)])
     assert size([manifest, tmp_path / "clips", tmp_path / "c.wav"]) == 8
     assert len(list(utterances([manifest, tmp_path / "clips", tmp_path / "c.wav"]))) == 8
+    if kind != "parquet":
+        manifest.write_bytes(manifest.read_bytes().rstrip(b"\n"))
+        assert size([manifest]) == 5, "no line break at the end"
 
 
 def test_a_folder_of_shards_is_read_in_order(tmp_path: Path) -> None:
@@ -252,3 +257,30 @@ def test_a_table_parted_by_semicolons_is_told(tmp_path: Path) -> None:
     assert isinstance(bad, BadRow)
     assert "parted by ';'" in str(bad.error)
     assert kind_of(bad.error) == "bad_row"
+
+
+def test_clips_tell_their_source(tmp_path: Path) -> None:
+    for name in ("a/1.wav", "b/1.wav", "b/2.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    sources = [tmp_path / "b", tmp_path / "a", tmp_path / "b" / "2.wav"]
+    found = [(source, item.id) for source, item in by_source(sources)]
+    assert found == [(sources[0], "1.wav"), (sources[0], "2.wav"), (sources[1], "a/1.wav"), (sources[2], "b/2.wav")]
+    assert [item.id for item in utterances(sources)] == [id for _, id in found]
+
+
+def test_what_a_stage_writes_is_no_source_of_it(tmp_path: Path) -> None:
+    """Shards of sound were deleted once they had been annotated into their own folder."""
+    out, sounds = tmp_path / "tables" / "out", tmp_path / "sounds"
+    for folder in (out / "shards", sounds):
+        folder.mkdir(parents=True)
+    (sounds / "a.wav").touch()
+    for inside in ("shards", "shards/part-00000.parquet", "utterances.jsonl"):
+        with pytest.raises(RecipeError, match="a result in"):
+            refuse_results([sounds, out / inside], out, ("shards", "utterances.jsonl"))
+    for folder in (out, out.parent):
+        with pytest.raises(RecipeError, match="read as clips"):
+            refuse_results([folder], out, ("shards",))
+    refuse_results([sounds, out / "shards"], sounds / "out", ("shards",))
+    with pytest.raises(RecipeError, match="read as clips"):
+        refuse_results([sounds], sounds / "out", ("audio",), sound=True)

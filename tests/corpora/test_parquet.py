@@ -37,6 +37,20 @@ def test_nothing_makes_an_empty_table(tmp_path: Path) -> None:
     assert list(parquet.read(tmp_path / "u.parquet")) == []
 
 
+def test_long_recordings_make_row_groups_of_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "_EMBEDDED_BYTES", 5000)
+    rows = [Utterance(id="without")]
+    for number, frames in enumerate((2000, 2000, 100, 9000, 100)):
+        soundfile.write(tmp_path / f"{number}.wav", np.zeros(frames), 16000)
+        rows.append(Utterance(id=str(number), audio=str(tmp_path / f"{number}.wav")))
+    assert parquet.write(tmp_path / "u.parquet", rows, embed=True) == 6
+    file = pq.ParquetFile(tmp_path / "u.parquet")
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [3, 2, 1]
+    for row, found in zip(rows, parquet.read(tmp_path / "u.parquet"), strict=True):
+        assert found.id == row.id
+        assert not row.audio or embedded.read(found.audio or "")[0] == Path(row.audio).read_bytes()
+
+
 def test_a_part_of_a_recording_is_embedded_alone(tmp_path: Path) -> None:
     wave = np.random.default_rng(0).normal(0, 0.1, (48000, 2)).astype(np.float32)
     soundfile.write(tmp_path / "talk#1.wav", wave, 24000, subtype="FLOAT")

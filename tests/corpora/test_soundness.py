@@ -40,7 +40,7 @@ def test_a_part_is_measured_as_a_part(speech: Callable[..., np.ndarray], tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"no sound at all", "undecodable"), (b"", "undecodable"), (None, "missing")]
+    ("content", "reason"), [(b"no sound at all", "undecodable"), (b"", "empty"), (None, "missing")]
 )
 def test_bad_files_are_rows_not_errors(content: bytes | None, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "x.wav"

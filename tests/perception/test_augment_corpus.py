@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from emotionthinker.errors import RecipeError
 from emotionthinker.perception import augment_corpus, variants
 from emotionthinker.perception.augment_corpus import AugmentRecipe, run
 from emotionthinker.prosody import batch
-from kill import kill_when
+from kill import kill_when, run_with_deadly
 
 from .conftest import RATE, syllables, whispered
 
@@ -142,6 +144,58 @@ def test_a_second_run_makes_only_what_is_new_changed_or_lost(
     assert not (out / "audio" / "soft_energy+6.flac").exists()  # what a rejected variant once was is no longer there
 
 
+def test_settings_there_and_back_leave_the_sound_that_the_manifest_tells(clips: Path, tmp_path: Path) -> None:
+    """Variants with headroom take the places of those without, and the other way round."""
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    for folder, headroom in ((out, 0.0), (out, 9.0), (out, 0.0), (fresh, 0.0)):
+        run(recipe(clips, headroom_db=headroom), folder, progress=False)
+    rows = lines(out / "manifest.jsonl")
+    assert rows == lines(fresh / "manifest.jsonl")
+    for row in rows:
+        assert (out / row["path"]).read_bytes() == (fresh / row["path"]).read_bytes()
+
+
+def test_a_file_that_was_damaged_is_made_again(clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(recipe(clips), out, progress=False)
+    place = out / "audio" / "soft_energy-6.flac"
+    whole = place.read_bytes()
+    place.write_bytes(b"")
+    run(recipe(clips), out, progress=False)
+    assert place.read_bytes() == whole
+
+
+def test_a_full_disk_stops_the_run_and_is_no_fault_of_the_clips(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def full(path: Path, data: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            run(recipe(clips), out, progress=False)
+    assert not list((out / "audio").iterdir())
+    assert run(recipe(clips), out, progress=False)["failed"] == 1
+
+
+def test_variants_never_become_clips_of_the_next_run(clips: Path, tmp_path: Path) -> None:
+    for source in (clips.parent, tmp_path / "out" / "manifest.jsonl"):
+        with pytest.raises(RecipeError, match="use another --out"):
+            run(recipe(source), tmp_path / "out", progress=False)
+
+
+def test_the_manifest_of_a_corpus_is_not_overwritten(clips: Path, tmp_path: Path) -> None:
+    own = tmp_path / "corpus" / "manifest.jsonl"
+    own.parent.mkdir()
+    own.write_text("{}")
+    with pytest.raises(RecipeError, match="`augment` did not write"):
+        run(recipe(clips), own.parent, progress=False)
+    assert own.read_text() == "{}"
+
+
 def test_other_measurements_go_on_with_no_variant(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = [getattr(task, "key", None) for task in augment_corpus.tasks(recipe(clips), tmp_path)]
     monkeypatch.setattr(batch, "MEASURES", batch.MEASURES + 1)
@@ -178,6 +232,21 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     assert counts["variants"] == 24
     assert len({row["id"] for row in lines(out / "manifest.jsonl") + lines(out / "rejected.jsonl")}) == 24
     assert not list((out / "audio").glob("*.part"))
+
+
+def test_with_one_worker_a_clip_that_kills_stops_one_run_alone(tmp_path: Path) -> None:
+    folder, out = tmp_path / "clips", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a", "deadly", "z"):
+        soundfile.write(folder / f"{name}.wav", syllables(count=3), RATE)
+    command = ["augment", str(folder), "--out", str(out), "--energy", "-6", "--workers", "1"]
+    assert run_with_deadly(command, tmp_path) < 0
+    assert run_with_deadly(command, tmp_path) == 1
+    assert [row["parent"] for row in lines(out / "manifest.jsonl")] == ["a.wav", "z.wav"]
+    assert [(row["id"], row["reason"]) for row in lines(out / "failures.jsonl")] == [("deadly.wav", "crashed")]
+    counts = run(AugmentRecipe(source=[folder], energy=[-6], workers=1), out, progress=False)
+    assert (counts["made"], counts["failed"]) == (1, 0)
+    assert not (out / "at_work").exists()
 
 
 def test_two_processes_give_the_same(clips: Path, tmp_path: Path) -> None:

@@ -94,6 +94,14 @@ def test_an_error_nobody_foresaw_is_a_reason_and_stops_nothing(tmp_path: Path, m
     assert result["reason"] == "ZeroDivisionError: unexpected ZeroDivisionError('division by zero'); please report it"
 
 
+def test_a_folder_that_cannot_be_written_to_is_no_fault_of_the_clip(tmp_path: Path) -> None:
+    """A rejection would be stored, and the clip never tried again."""
+    soundfile.write(tmp_path / "a.wav", syllables(count=4), RATE)
+    (tmp_path / "audio").touch()
+    with pytest.raises(FileExistsError):
+        sequences.build(job(tmp_path / "a.wav", tmp_path / "audio", attribute="energy"))
+
+
 def test_build_rejects_with_a_reason(tmp_path: Path) -> None:
     wav = tmp_path / "u.wav"
     soundfile.write(wav, syllables(count=4), RATE)

@@ -164,8 +164,9 @@ def test_another_source_is_told_to_take_the_place_of_the_former(clips: Path, tmp
     second.write_text("\n".join(lines[2:4]))
     for source in (first, second):
         run(recipe(source), out, progress=False)
-    (warning,) = json.loads((out / "summary.json").read_text())["warnings"]
+    warning, kept = json.loads((out / "summary.json").read_text())["warnings"]
     assert warning == f"{first} is no source any more: its rows are no longer in {out}"
+    assert "names no longer: 2; what was measured is kept" in kept
     run(recipe(second), out, progress=False)
     assert json.loads((out / "summary.json").read_text())["warnings"] == []
 
@@ -484,6 +485,27 @@ def test_shards_hold_the_rows_in_order_and_are_a_source_again(forty: Path, tmp_p
     assert after[17].audio == f"{out.resolve()}/shards/part-00001.parquet#1"
 
 
+def test_shards_that_hold_the_sound_are_not_annotated_into_their_own_folder(clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(recipe(clips, shard_rows=3, embed_audio=True), out, progress=False)
+    for source in (out / "shards", out):
+        with pytest.raises(RecipeError, match="use another --out"):
+            run(recipe(source), out, progress=False)
+    assert len(list((out / "shards").iterdir())) == 2
+
+
+def test_shards_of_the_corpus_itself_are_left_alone(clips: Path, tmp_path: Path) -> None:
+    """A corpus of tables in a folder of this name, annotated beside it."""
+    corpus = tmp_path / "shards" / "part-00000.parquet"
+    corpus.parent.mkdir()
+    parquet.write(corpus, [])
+    before = corpus.read_bytes()
+    run(recipe(clips), tmp_path, progress=False)
+    with pytest.raises(RecipeError, match="use another --out"):
+        run(recipe(clips, shard_rows=2), tmp_path, progress=False)
+    assert corpus.read_bytes() == before
+
+
 def test_one_table_or_shards_but_not_both(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(recipe(clips), out, progress=False)
@@ -520,8 +542,30 @@ def test_a_source_that_shrank_leaves_no_row_behind(
         (forty / f"{number:02}.wav").unlink()
     counts = run(recipe(forty), out, progress=False)
     assert ids(out / "utterances.jsonl") == [f"{number:02}.wav" for number in range(3, 20)]
-    assert (counts["resumed"], counts["measured"]) == (11, 6)  # three clips moved into each earlier part
-    assert stored(out) == 17
+    assert (counts["resumed"], counts["measured"]) == (17, 0)  # three clips moved into each earlier part
+    assert sum(path.read_bytes().count(b"\n") for path in (out / "measured").glob("part-*.jsonl")) == 17
+    assert not list((out / "measured").glob("part-00003.*"))
+
+
+def test_a_manifest_that_was_cut_off_costs_no_measurement(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "ROWS", 2)
+    out, whole = tmp_path / "out", clips.read_text()
+    run(recipe(clips), out, progress=False)
+    before = (out / "utterances.jsonl").read_bytes()
+    for told in (1, 0):
+        clips.write_text(whole[: len(whole) // 3])
+        assert run(recipe(clips), out, progress=False)["annotated"] == 2
+        warnings = json.loads((out / "summary.json").read_text())["warnings"]
+        assert [warning.partition(";")[0] for warning in warnings] == told * [
+            "measured clips that the source names no longer: 4"
+        ]
+    clips.write_text(whole)
+    counts = run(recipe(clips), out, progress=False)
+    assert (counts["measured"], counts["resumed"]) == (0, 6)
+    assert (out / "utterances.jsonl").read_bytes() == before
+    assert not (out / "measured" / "spare.jsonl").exists()
 
 
 def test_what_was_measured_outlives_a_run_without_the_disk(

@@ -62,6 +62,9 @@ def test_what_is_stored_is_not_measured_again(clips: Path, tmp_path: Path) -> No
         "rows": 9, "stored": 6, "unusable": 2, "to_measure": 1, "without_text": 1, "sampled": 0,
     }  # fmt: skip
     assert found["hours"] is None, "the broken one tells nothing of the cost"
+    rows = clips.read_text().splitlines()
+    clips.write_text("\n".join(reversed(rows)))
+    assert counts(forecast.forecast(recipe(clips), tmp_path / "out", progress=False)) == counts(found)
     changed = clips.read_text().replace("eleven o'clock", "It is eleven o'clock", 1)
     clips.write_text(changed)
     assert forecast.forecast(recipe(clips), tmp_path / "out", progress=False)["stored"] == 5
@@ -89,6 +92,12 @@ def test_no_clip_is_begun_when_the_time_is_over(clips: Path, tmp_path: Path, mon
     found = forecast.forecast(recipe(clips), tmp_path / "out", progress=False)
     assert found["sampled"] == 0
     assert found["hours"] is None
+
+
+def test_what_the_run_refuses_is_refused(clips: Path, tmp_path: Path) -> None:
+    corpus.run(recipe(clips, workers=1), tmp_path / "out", progress=False)
+    with pytest.raises(RecipeError, match="utterances.jsonl"):
+        forecast.forecast(recipe(tmp_path / "out" / "utterances.jsonl"), tmp_path / "out", progress=False)
 
 
 def test_an_empty_source_is_an_error_as_in_the_run(tmp_path: Path) -> None:

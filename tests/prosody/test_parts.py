@@ -150,13 +150,6 @@ def test_rows_of_strangers_are_no_part_of_the_order(tmp_path: Path) -> None:
         parts._sort(parts.path_of(tmp_path, 0), ["u0", "u1"])
 
 
-def test_parts_of_a_longer_source_go(tmp_path: Path) -> None:
-    for number in range(3):
-        parts.path_of(tmp_path, number).touch()
-    parts.drop_after(tmp_path, 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["part-00000.jsonl"]
-
-
 def test_rows_of_absent_sound_wait_beside_the_others(tmp_path: Path) -> None:
     """Also while the others change, and after a kill between giving them back and forgetting that they were away."""
     fill(tmp_path, list(STAMPS))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from emotionthinker.corpora import parquet
+from emotionthinker.errors import RecipeError
 from emotionthinker.prosody import shards
 
 
@@ -55,3 +56,13 @@ def test_shards_of_an_earlier_longer_run_go(tmp_path: Path) -> None:
     write(tmp_path, 9)
     assert write(tmp_path, 5) == 2
     assert ids(tmp_path) == [["u0", "u1", "u2", "u3"], ["u4"]]
+
+
+def test_tables_of_somebody_else_are_neither_overwritten_nor_deleted(tmp_path: Path) -> None:
+    write(tmp_path, 5)
+    shards.refuse_others(tmp_path)
+    parquet.write(tmp_path / "part-00001.parquet", [])
+    with pytest.raises(RecipeError, match=r"part-00001.parquet: a table that `annotate` did not write"):
+        shards.refuse_others(tmp_path)
+    shards.drop_after(tmp_path, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["part-00001.parquet"]

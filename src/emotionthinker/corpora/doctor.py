@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections import Counter
@@ -99,8 +100,12 @@ def _examine(recipe: DoctorRecipe, path: Path, progress: bool) -> tuple[dict[str
                 if key and key not in store and key not in failed:
                     yield Task(key)
 
-        with workers.progress_bar(total, 0, show=progress, what="doctor") as advance:
-            for task, row in workers.run(examine, todo(), recipe.workers or os.cpu_count() or 1):
+        count = recipe.workers or os.cpu_count() or 1
+        with (
+            workers.progress_bar(total, 0, show=progress, what="doctor") as advance,
+            contextlib.closing(workers.run(examine, todo(), count, marker=path.with_name("at_work"))) as done,
+        ):
+            for task, row in done:
                 if row is None:
                     message = f"{task.audio}: the process that decoded it died"
                     failed[task.key] = {"reason": "WorkerDied", "message": message}

@@ -15,8 +15,9 @@ def below(root: Path, *patterns: str) -> Iterator[Path]:
     """Files below `root` whose name fits one of `patterns` (`*.wav`), letter case aside.
 
     What is hidden (`._a.wav`, `.Trash/a.wav`) is no part of a corpus. Links are followed, so that one may be put
-    together from several disks; no folder is walked twice. A link to a file that is gone is named, not passed over.
-    One folder's names at a time are in memory. Raises `RecordError` for a folder that cannot be read.
+    together from several disks; no folder is walked twice. A link to a file that is gone is named, not passed over. A
+    pipe or a socket is: reading it would never end. One folder's names at a time are in memory. Raises `RecordError`
+    for a folder that cannot be read.
     """
     fits = re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns)).match
     return (path for path, is_folder in _entries(root) if not is_folder and fits(path.name.lower()))
@@ -43,7 +44,11 @@ def _walk(folder: Path, real: str, homes: set[str]) -> Iterator[tuple[Path, bool
     """
     try:
         with os.scandir(folder) as entries:
-            found = sorted((e.name, e.is_dir(), e.is_symlink()) for e in entries if not e.name.startswith("."))
+            found = sorted(
+                (e.name, e.is_dir(), e.is_symlink())
+                for e in entries
+                if not e.name.startswith(".") and (e.is_dir() or e.is_file() or e.is_symlink())
+            )
     except OSError as error:
         raise RecordError(f"{folder}: cannot be read: {error.strerror}; check the folder and its rights") from error
     for name, is_folder, is_link in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from emotionthinker.corpora.entries import ALIASES as ALIASES  # where a source 
 from emotionthinker.corpora.entries import GENDER_WORDS as GENDER_WORDS
 from emotionthinker.corpora.entries import to_utterance as to_utterance
 from emotionthinker.corpora.tables import rows
-from emotionthinker.errors import CorpusError, RecordError
+from emotionthinker.errors import CorpusError, RecipeError, RecordError
 from emotionthinker.records import Utterance
 
 AUTO = "auto"
@@ -40,6 +41,11 @@ def utterances(sources: Sequence[str | Path], language: str | None = None) -> It
     `BadRow`. Raises `RecordError` for a source that does not exist or is of no known kind, and where `language` is
     none.
     """
+    return (item for _, item in by_source(sources, language))
+
+
+def by_source(sources: Sequence[str | Path], language: str | None = None) -> Iterator[tuple[Path, Utterance | BadRow]]:
+    """(its source, clip) of `utterances`."""
     try:
         language = None if language == AUTO else languages.checked(language)
     except ValueError as error:
@@ -51,14 +57,14 @@ def utterances(sources: Sequence[str | Path], language: str | None = None) -> It
             earlier.add(source.resolve())
             for item in _rows(source, language):
                 if seen.add(item.id):
-                    yield item
+                    yield source, item
                     continue
                 named = item if again else _renamed(item, source)
                 if named.id != item.id and seen.add(named.id):
-                    yield named
+                    yield source, named
                 else:
                     text = f"{source}: id {item.id!r} comes a second time; ids must be unique: give each row an `id`"
-                    yield BadRow(item.id, CorpusError("repeated_id", text))
+                    yield source, BadRow(item.id, CorpusError("repeated_id", text))
 
 
 def _renamed(item: Utterance | BadRow, source: Path) -> Utterance | BadRow:
@@ -67,6 +73,21 @@ def _renamed(item: Utterance | BadRow, source: Path) -> Utterance | BadRow:
         return item
     folder = source.resolve() if source.is_dir() else source.resolve().parent
     return item.model_copy(update={"id": f"{folder.name}/{item.id}"})
+
+
+def refuse_results(sources: Sequence[str | Path], out: Path, results: Sequence[str], *, sound: bool = False) -> None:
+    """Raise `RecipeError` for a source among the `results` that a stage writes, and deletes, in the folder `out`, and
+    for a folder in which they would be read as clips: Parquet files beside no sound, or `sound` itself."""
+    for source, result in itertools.product(sources, results):
+        place, own = Path(source).resolve(), Path(out).resolve() / result
+        if place.is_relative_to(own):
+            raise RecipeError(
+                f"{source}: is a result in {out}, where it would be written anew or deleted; use another --out"
+            )
+        if own.is_relative_to(place) and place.is_dir() and (sound or not any(files.below(place, *_SOUNDS))):
+            raise RecipeError(
+                f"{source}: the results go into {out}, inside of it, and would be read as clips; use another --out"
+            )
 
 
 def size(sources: Sequence[str | Path]) -> int:
@@ -87,9 +108,11 @@ def _size(source: Path) -> int:
             return int(pq.read_metadata(source).num_rows)
         except (pa.ArrowInvalid, OSError):
             return 0
+    lines, last = 0, b"\n"
     with open(source, "rb") as data:
-        lines = sum(block.count(b"\n") for block in iter(lambda: data.read(1 << 20), b""))
-    return lines - (source.suffix.lower() in {".csv", ".tsv"})
+        while block := data.read(1 << 20):
+            lines, last = lines + block.count(b"\n"), block[-1:]
+    return lines + (last != b"\n") - (source.suffix.lower() in {".csv", ".tsv"})
 
 
 def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:
@@ -104,9 +127,10 @@ def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:
     elif source.suffix.lower() in SOUND_FILES:
         yield from_file(source, Path(source.name), language)
     else:
-        raise RecordError(
-            f"{source}: neither sound ({' '.join(sorted(SOUND_FILES))}) nor manifest ({' '.join(sorted(MANIFESTS))})"
-        )
+        suffix = source.suffix.lower()
+        instead = f": {how_to_convert(Counter([suffix]))}" if suffix in UNREADABLE else ""
+        expected = f"neither sound ({' '.join(sorted(SOUND_FILES))}) nor manifest ({' '.join(sorted(MANIFESTS))})"
+        raise RecordError(f"{source}: {expected}{instead}")
 
 
 def _from_folder(folder: Path, language: str | None) -> Iterator[Utterance | BadRow]:

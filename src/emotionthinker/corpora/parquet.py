@@ -23,7 +23,9 @@ AS_JSON = ("extra", "trace")
 """Fields that a table holds as JSON text, since their insides differ from row to row; `decoded` takes them back."""
 _BATCH = 1000
 _EMBEDDED_BATCH = 64
-"""Rows a row group with sound inside: what a reader of one clip has to decode."""
+"""Rows a row group with sound inside, at most: what a reader of one clip has to decode."""
+_EMBEDDED_BYTES = 128 << 20
+"""Bytes of sound from which a row group ends: 64 recordings of an hour would be held in memory together."""
 _AUDIO_FEATURE = {"info": {"features": {"audio": {"_type": "Audio"}}}}
 """Makes `datasets.load_dataset("parquet", ...)` see sound, not a struct."""
 
@@ -43,9 +45,9 @@ def write(
     schema = _schema(embed).with_metadata(
         {**(metadata or {}), **({"huggingface": json.dumps(_AUDIO_FEATURE)} if embed else {})}
     )
-    count, source = 0, iter(utterances)
+    count, rows = 0, (_row(utterance, embed) for utterance in utterances)
     with replacing(path) as part, pq.ParquetWriter(part, schema) as out:
-        while batch := [_row(utterance, embed) for utterance in islice(source, _EMBEDDED_BATCH if embed else _BATCH)]:
+        while batch := list(_group(rows) if embed else islice(rows, _BATCH)):
             out.write_table(pa.Table.from_pylist(batch, schema=schema))
             count += len(batch)
     return count
@@ -82,6 +84,16 @@ def decoded(value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         return value
+
+
+def _group(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The next rows with sound inside that make a row group."""
+    size = 0
+    for row in islice(rows, _EMBEDDED_BATCH):
+        yield row
+        size += len(row["audio"]["bytes"]) if row["audio"] else 0
+        if size >= _EMBEDDED_BYTES:
+            return
 
 
 def _schema(embed: bool) -> Any:

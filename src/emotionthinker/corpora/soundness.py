@@ -76,7 +76,9 @@ def _measure(source: str, place: str | io.BytesIO, part: audio.Fragment) -> dict
                 clipping.add(block)
                 loudest = max(loudest, _loudest(mixed.add(block), max(1, round(rate * _FRAME_S))))
     except (soundfile.SoundFileError, TypeError) as error:
-        raise AudioError("undecodable", f"{source}: cannot be decoded as sound ({error})") from error
+        raise AudioError(
+            "undecodable", f"{source}: cannot be decoded as sound ({audio.decoders_word(error)})"
+        ) from error
     if not count:
         raise AudioError("empty", f"{source}: holds no samples")
     mixed.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -84,12 +85,16 @@ def run(recipe: AugmentRecipe, out: Path, *, progress: bool = True) -> dict[str,
     could not be checked and the parent's labels; itself a source for `annotate`), `rejected.jsonl` (with reason),
     `failures.jsonl` (clips that could not be used), `summary.json` and `manifest.json`. Started again after a kill it
     goes on; failed clips are tried again. Memory grows by some 300 bytes a variant. Raises `RecipeError` when nothing
-    is asked or the source is empty, `RecordError` for an unusable source.
+    is asked, or the source is empty or among the results, `RecordError` for an unusable source.
     """
     started = time.monotonic()
     if not (recipe.pitch or recipe.speed or recipe.energy):
         raise RecipeError("no change is asked for; give at least one of pitch, speed or energy")
     variants.check_tools([name for name in ("pitch", "speed", "energy") if getattr(recipe, name)])
+    manifest.refuse_results(recipe.source, out, ("manifest.jsonl", "rejected.jsonl", "audio"), sound=True)
+    listed = Path(out) / "manifest.jsonl"
+    if listed.exists() and not (Path(out) / "results.jsonl").exists():
+        raise RecipeError(f"{listed}: a manifest that `augment` did not write would be overwritten; use another --out")
     job = runs.Run(out, "augment", recipe, list(recipe.source))
     job.begin()
     folder = Path(out).resolve() / "audio"
@@ -127,7 +132,8 @@ def tasks(recipe: AugmentRecipe, folder: Path) -> Iterator[Task | manifest.BadRo
 
 
 def vary(task: Task) -> dict[str, Any]:
-    """One row of `results.jsonl`, or of the failures (with `reason` and `message`). Runs in a worker process."""
+    """One row of `results.jsonl`, or of the failures (with `reason` and `message`). Runs in a worker process. Raises
+    `OSError` for a folder that cannot be written to."""
     parent = task.utterance
     try:
         samples, rate = augmenter.read(
@@ -139,9 +145,11 @@ def vary(task: Task) -> dict[str, Any]:
             found = variants.make(samples, rate, task.kind, augmenter.change_of(task.kind, task.value))
         path = Path(task.folder) / task.file
         if found.accepted:
-            variants.write_flac(path, found.samples, audio.SAMPLE_RATE)
+            variants.write_flac(path, found.samples, audio.SAMPLE_RATE, task.key)
         else:
             path.unlink(missing_ok=True)  # of an earlier run with other sound
+    except OSError:  # of the folder, not of the clip (`AudioError`): every other clip would meet it as well
+        raise
     except Exception as error:  # one clip must never stop a corpus; the side file names it
         return failure(parent.id, parent.audio, kind_of(error), message_of(error))
     return {
@@ -168,8 +176,12 @@ def _make(recipe: AugmentRecipe, out: Path, folder: Path, progress: bool) -> tup
                 elif item.key in todo:
                     yield item
 
-        with workers.progress_bar(total, total - len(todo), show=progress, what="augment") as advance:
-            for task, row in workers.run(vary, waiting(), recipe.workers or os.cpu_count() or 1):
+        count = recipe.workers or os.cpu_count() or 1
+        with (
+            workers.progress_bar(total, total - len(todo), show=progress, what="augment") as advance,
+            contextlib.closing(workers.run(vary, waiting(), count, marker=out / "at_work")) as done,
+        ):
+            for task, row in done:
                 if row is None:
                     parent = task.utterance
                     row = failure(parent.id, parent.audio, "crashed", "its process died twice; the file may be damaged")
@@ -177,18 +189,20 @@ def _make(recipe: AugmentRecipe, out: Path, folder: Path, progress: bool) -> tup
                     failures.setdefault(task.utterance.id, row)
                 else:
                     store.append(row)
-                advance()
+                advance(1, failed=int("message" in row))
     return failures, total - len(todo)
 
 
 def _missing(recipe: AugmentRecipe, folder: Path, store: runs.JsonlStore) -> tuple[int, set[str]]:
-    """How many variants there are to be, and the keys of those that have no result, or lost their file."""
+    """How many variants there are to be, and the keys of those that have no result, or lost their file: it may hold
+    what another headroom, or other sound, made of the same clip."""
     rejected = {row["key"] for row in store.rows() if not row["accepted"]}
     total, missing = 0, set()
     for item in tasks(recipe, folder):
         if isinstance(item, Task):
             total += 1
-            if item.key not in rejected and not (item.key in store and (folder / item.file).is_file()):
+            made = item.key in store and variants.comment_of(folder / item.file) == item.key
+            if item.key not in rejected and not made:
                 missing.add(item.key)
     return total, missing
 

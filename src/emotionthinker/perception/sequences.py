@@ -59,11 +59,13 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
     """One candidate, in a worker process: writes its FLAC when every version is verified, and says what was measured.
 
     Job: `id, audio, attribute, seed, order, pause_s, max_piece_s, folder`.
-    Result: `id, accepted, reason, answer, file, steps`.
+    Result: `id, accepted, reason, answer, file, steps`. Raises `OSError` for a folder that cannot be written to.
     """
     result: dict[str, Any] = {"id": job["id"], "accepted": False, "reason": None, "answer": None, "file": None}
     try:
         return result | _built(job)
+    except OSError:  # of the folder, not of the clip (`AudioError`): every other clip would meet it as well
+        raise
     except Exception as error:  # one clip must never stop a corpus; `rejected.jsonl` names it
         return result | {"reason": f"{kind_of(error)}: {message_of(error)}"}
 

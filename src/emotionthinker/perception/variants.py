@@ -9,7 +9,7 @@ Sound is changed at its native rate and resampled to 16 kHz afterwards, so that 
 from __future__ import annotations
 
 import importlib
-import os
+import io
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -238,14 +238,29 @@ def file_stem(id_: str) -> str:
     return name if name == id_ else f"{name}_{runs.digest(id_)[:8]}"
 
 
-def write_flac(path: Path, samples: Samples, sample_rate: int) -> None:
-    """16-bit FLAC, whole or not at all."""
+def write_flac(path: Path, samples: Samples, sample_rate: int, comment: str = "") -> None:
+    """16-bit FLAC with a comment, whole or not at all. Raises `OSError` where it cannot be written."""
     import soundfile
 
+    encoded = io.BytesIO()  # libsndfile would say of a full disk "System error" only
+    with soundfile.SoundFile(encoded, "w", sample_rate, 1, format="FLAC", subtype="PCM_16") as out:
+        if comment:
+            out.comment = comment
+        out.write(samples)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    soundfile.write(part, samples, sample_rate, format="FLAC", subtype="PCM_16")
-    part.replace(path)
+    with runs.replacing(path) as part:
+        part.write_bytes(encoded.getbuffer())
+
+
+def comment_of(path: Path) -> str | None:
+    """What `write_flac` wrote into a file beside the sound; None where there is no such file."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            return str(file.comment)
+    except soundfile.SoundFileError:
+        return None
 
 
 def check_tools(attributes: Collection[str], otherwise: str = "") -> None:

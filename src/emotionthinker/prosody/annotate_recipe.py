@@ -92,16 +92,6 @@ class Task(NamedTuple):
         return self.utterance.id
 
 
-class _InTurn(list[Path]):
-    """Sources that tell which of them is read just now."""
-
-    now: Path
-
-    def __iter__(self) -> Iterator[Path]:
-        for self.now in super().__iter__():
-            yield self.now
-
-
 def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
     """The clips of the source in order, each with its stamp."""
     settings = f"{batch.MEASURES}|{recipe.transcribe}|{recipe.max_seconds}"
@@ -109,14 +99,14 @@ def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
         if chosen != usual:
             name, _, model = chosen.partition(":")
             settings += f"|{name}:{runs.model_stamp(model)}"
-    sources = _InTurn(recipe.source)
-    for item in manifest.utterances(sources, recipe.language):
+    several = len(recipe.source) > 1
+    for source, item in manifest.by_source(recipe.source, recipe.language):
         if isinstance(item, manifest.BadRow):
             yield item
             continue
-        if len(sources) > 1 and item.speaker and not item.dataset:
+        if several and item.speaker and not item.dataset:
             # `01` of one recording is seldom `01` of the next; in the stamp, since the speaker is another one then
-            item = item.model_copy(update={"extra": {speakers.SOURCE: str(sources.now.resolve()), **item.extra}})
+            item = item.model_copy(update={"extra": {speakers.SOURCE: str(source.resolve()), **item.extra}})
         sound = audio.stamp(item.audio or "")
         text = f"{__version__}|{item.model_dump_json()}|{sound}|{settings}"
         yield Task(item, runs.digest(text), absent=sound == "missing")

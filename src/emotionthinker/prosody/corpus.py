@@ -25,7 +25,7 @@ from emotionthinker import runs, workers
 from emotionthinker.corpora import entries, manifest, parquet
 from emotionthinker.corpora.splits import is_held_out
 from emotionthinker.errors import RecipeError, WeightsError, kind_of
-from emotionthinker.prosody import batch, doubts, hearing, parts, shards, speakers, summary, whisper
+from emotionthinker.prosody import batch, doubts, hearing, parts, shards, spare, speakers, summary, whisper
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, measuring, tasks
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import Prosody, Utterance, read_jsonl
@@ -42,14 +42,13 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     Writes `utterances.jsonl`, `utterances.parquet` (or `shards/`), `thresholds.json`, `summary.json`, `failures.jsonl`
     and `manifest.json`. Started again after a kill it goes on; rows whose entry, sound or settings changed are
     measured anew, failed rows are tried again, and so are rows without words for want of the embedded recogniser once
-    it can be had. A row whose sound is not there fails; what was measured of it is kept until the sound is back. What
-    makes the words doubtful is logged and stands in `warnings` of the summary. Raises `RecordError` or `RecipeError`
-    for a source or a setting that cannot be used, `WeightsError` for a chosen recogniser or stress detector that is
-    not there.
+    it can be had. A row whose sound is not there fails; what was measured of it is kept until the sound is back, and
+    what was measured of clips the source no longer names until one names them again. What makes the words doubtful is
+    logged and stands in `warnings` of the summary. Raises `RecordError` or `RecipeError` for a source or a setting that
+    cannot be used, `WeightsError` for a chosen recogniser or stress detector that is not there.
     """
     started = time.monotonic()
-    recipe.check()
-    calibration = None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
+    calibration = checked(recipe, out)
     job = runs.Run(out, "annotate", recipe, list(recipe.source))
     job.begin()
     whisper.try_again()
@@ -62,7 +61,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
             raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
     stored = partial(_stored, measured, first_pass.parts)
     stamps = partial(_stamps, measured, first_pass.parts)
-    pool = _pool(recipe, out, stored, stamps, progress, some_wait=first_pass.waiting > 0)
+    pool = _pool(recipe, out, stored, stamps, progress, some_wait=first_pass.waiting + first_pass.unnamed > 0)
     if calibration is None:
         calibration = _fitted(recipe, lambda: map(pool.apply, stored()))
     calibration.save(out / "thresholds.json")
@@ -77,6 +76,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     table = tally.table(out / "failures.jsonl", calibration.name)
     table["warnings"] = [
         *doubts.no_longer(job),
+        *doubts.unnamed(first_pass.unnamed, measured),
         *doubts.unread(recipe.source),
         *doubts.open_tests(recipe.source),
         *doubts.waiting(first_pass.waiting),
@@ -93,18 +93,30 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
     return {**counts, "seconds": seconds}
 
 
+def checked(recipe: AnnotateRecipe, out: Path) -> Calibration | None:
+    """The calibration the recipe names, None for one to be fitted. Raises what `run` raises before its first clip."""
+    recipe.check()
+    manifest.refuse_results(recipe.source, out, ("utterances.jsonl", "utterances.parquet", "shards"))
+    if recipe.shard_rows:
+        shards.refuse_others(out / "shards")
+    return None if recipe.calibration == FIT else Calibration.load(recipe.calibration)
+
+
 class _Measuring:
     """First pass: every clip that is not stored goes to the engine, what comes back into its part or the failures."""
 
     def __init__(self, recipe: AnnotateRecipe, folder: Path, failures: TextIO) -> None:
         self.recipe, self.folder, self.failures = recipe, folder, failures
-        self.rows = self.parts = self.failed = self.resumed = self.waiting = self.timed = 0
+        self.rows = self.parts = self.failed = self.resumed = self.waiting = self.timed = self.unnamed = 0
         self.part_of: dict[str, parts.Part] = {}
         """Id -> part, of the clips in flight."""
 
     def run(self, progress: bool) -> None:
         total = manifest.size(self.recipe.source) if progress else 0
-        with workers.progress_bar(total, show=progress) as self.advance:
+        with (
+            workers.progress_bar(total, show=progress) as self.advance,
+            contextlib.closing(spare.Spare(self.folder)) as self.spare,
+        ):
             try:
                 with contextlib.closing(_engine(self.recipe, self.folder)(self.todo())) as results:
                     for row, result in results:
@@ -112,8 +124,8 @@ class _Measuring:
             finally:
                 for part in self.part_of.values():
                     part.abandon()
-        if self.rows:  # an empty manifest is more often a mishap than a wish
-            parts.drop_after(self.folder, self.parts)
+            if self.rows:  # an empty manifest is more often a mishap than a wish
+                self.unnamed = self.spare.settle(self.parts)
 
     def todo(self) -> Iterator[dict[str, Any]]:
         """Clips to measure, part by part, as they are asked for."""
@@ -128,6 +140,7 @@ class _Measuring:
             absent = {id for id, clip in clips.items() if clip.absent}
             part = parts.Part(self.folder, self.parts, stamps, lambda: self.can_hear, absent)
             self.parts += 1
+            self.spare.serve(part)
             missing = [] if part.finished else part.open()
             self.waiting += part.waiting
             self.timed += sum(entries.has_untold_times(clip.utterance) for clip in clips.values())
@@ -171,9 +184,7 @@ def _engine(recipe: AnnotateRecipe, folder: Path) -> Callable[[Iterator[dict[str
 
         return lambda rows: ray_engine.run_batches(work, rows, recipe.workers, recipe.ray_address)
     count = recipe.workers or os.cpu_count() or 1
-    if count == 1:
-        return lambda rows: workers.run_batches_alone(work, rows, folder / "at_work")
-    return lambda rows: workers.run_batches(work, rows, count)
+    return lambda rows: workers.run_batches(work, rows, count, marker=folder / "at_work")
 
 
 def _pool(

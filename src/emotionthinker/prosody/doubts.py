@@ -20,6 +20,15 @@ def no_longer(job: runs.Run) -> Iterator[str]:
         yield f"{', '.join(gone)} is no source any more: its rows are no longer in {job.folder}"
 
 
+def unnamed(count: int, folder: Path) -> Iterator[str]:
+    """That what was measured of clips is no result any more: the manifest may have been cut off."""
+    if count:
+        yield (
+            f"measured clips that the source names no longer: {count}; what was measured is kept in {folder} until it "
+            "names them again: if they should be there, look whether the manifest is whole"
+        )
+
+
 def unread(sources: Sequence[Path]) -> Iterator[str]:
     """That folders hold sound which nothing here decodes."""
     if found := manifest.passed_by(sources):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -16,10 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emotionthinker import workers
-from emotionthinker.corpora import manifest
+from emotionthinker.corpora import ids, manifest
 from emotionthinker.errors import RecipeError, kind_of
 from emotionthinker.progress import followed
-from emotionthinker.prosody import batch, parts
+from emotionthinker.prosody import batch, corpus, parts
 from emotionthinker.prosody.annotate_recipe import AnnotateRecipe, Task, measuring, tasks
 
 SAMPLE = 40
@@ -49,10 +50,10 @@ def forecast(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dic
     (tables and embedded sound come on top). `problems` quotes up to 10 rows that would fail. Writes nothing.
     Raises what the run would raise before its first clip.
     """
-    recipe.check()
-    survey = _Survey(out / "measured")
-    source = tasks(recipe)
-    survey.look_through(followed(source, manifest.size(recipe.source), "look through") if progress else source)
+    corpus.checked(recipe, out)
+    survey, source = _Survey(), tasks(recipe)
+    seen = followed(source, manifest.size(recipe.source), "look through") if progress else source
+    survey.look_through(seen, out / "measured")
     if not survey.rows:
         raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
     for trial in _trials(recipe, survey, progress):
@@ -88,28 +89,28 @@ class _Kind:
 class _Survey:
     """The rows of a source, counted; of those to measure samples by reservoir, so that memory does not grow."""
 
-    def __init__(self, measured: Path) -> None:
-        self.measured, self.random = measured, random.Random(0)
+    def __init__(self) -> None:
+        self.random = random.Random(0)
         self.rows = self.stored = self.unusable = 0
         self.kinds = {True: _Kind(), False: _Kind()}
         self.problems: list[Row] = []
 
-    def look_through(self, source: Iterator[Task | manifest.BadRow]) -> None:
-        for number in range(1 << 62):
-            if not (rows := list(islice(source, parts.ROWS))):
-                return
-            self.rows += len(rows)
-            stamps = {row.id: row.stamp for row in rows if isinstance(row, Task) and not row.absent}
-            kept = parts.stored(self.measured, number, stamps)
-            self.stored += len(kept)
-            for row in rows:
+    def look_through(self, source: Iterator[Task | manifest.BadRow], measured: Path) -> None:
+        """Count the rows of the source, with what `measured` holds of them (wherever: it moves along with its clip)."""
+        with contextlib.closing(ids.Places()) as stored:
+            for found in parts.stored(measured):
+                stored.put("\n".join(found), 0)
+            for row in source:
+                self.rows += 1
                 if isinstance(row, manifest.BadRow):
                     self.refuse(batch.failure(row.id, None, kind_of(row.error), str(row.error)))
                 elif row.absent:
                     path = row.utterance.audio
                     self.refuse(batch.failure(row.id, path, "missing", f"{path}: no such file; check the path"))
-                elif row.id not in kept:
+                elif stored.claim(f"{row.id}\n{row.stamp}") is None:
                     self.want(row)
+                else:
+                    self.stored += 1
 
     def refuse(self, problem: Row) -> None:
         self.unusable += 1
@@ -144,7 +145,7 @@ def _trials(recipe: AnnotateRecipe, survey: _Survey, progress: bool) -> Iterator
                 return
             yield row
 
-    results = workers.run(partial(_timed, measuring(recipe)), in_time(), 1, child=True)
+    results = workers.in_processes(partial(_timed, measuring(recipe)), in_time(), 1)
     for row, result in islice(results, len(first), None):
         took_s, found = result or (0.0, batch.died(row))
         if batch.is_failure(found):

@@ -32,23 +32,25 @@ def lines(folder: Path, count: int) -> Iterator[bytes]:
             yield from stored
 
 
-def drop_after(folder: Path, count: int) -> None:
-    """Remove parts that an earlier, longer source left."""
-    for path in folder.glob("part-*.*"):
-        number = path.name.removeprefix("part-").partition(".")[0]
-        if number.isdigit() and int(number) >= count:
-            path.unlink()
+def numbers(folder: Path, first: int) -> list[int]:
+    """Of the parts from `first` on that have a file in `folder`, in order."""
+    names = {path.name.removeprefix("part-").partition(".")[0] for path in folder.glob("part-*.*")}
+    return sorted(number for name in names if name.isdigit() and (number := int(name)) >= first)
 
 
-def stored(folder: Path, number: int, stamps: dict[str, str]) -> set[str]:
-    """Ids among `stamps` whose measurement the part holds and a run would keep; those without words for want of a
-    recogniser do not count. Nothing is changed."""
-    path, ids = path_of(folder, number), set[str]()
-    for kept in (path, path.with_suffix(".absent")):
-        for _, row in stored_lines(kept) if kept.is_file() else ():
-            if row and stamps.get(row.get("id", "")) == row.get("stamp") and not batch.unheard(row["utterance"]):
-                ids.add(row["id"])
-    return ids
+def drop(folder: Path, number: int) -> None:
+    """Remove the files of a part."""
+    for path in folder.glob(f"{path_of(folder, number).stem}.*"):
+        path.unlink()
+
+
+def stored(folder: Path) -> Iterator[tuple[str, str]]:
+    """(id, stamp) of all that is stored, in whichever part, or spare; without what lacks words for want of a
+    recogniser, which is measured again once there is one."""
+    for path in itertools.chain(folder.glob("*.jsonl"), folder.glob("*.absent")):
+        for _, row in stored_lines(path):
+            if row and "stamp" in row and not batch.unheard(row["utterance"]):
+                yield row["id"], row["stamp"]
 
 
 class Part:
@@ -67,7 +69,8 @@ class Part:
         can_hear: Callable[[], bool] = lambda: False,
         absent: Collection[str] = (),
     ) -> None:
-        self.path, self.stamps, self.can_hear, self.absent = path_of(folder, number), stamps, can_hear, absent
+        self.number, self.path = number, path_of(folder, number)
+        self.stamps, self.can_hear, self.absent = stamps, can_hear, absent
         self.marker = self.path.with_suffix(".done")
         self.aside = self.path.with_suffix(".absent")
         self.waiting = 0
@@ -77,16 +80,24 @@ class Part:
         self.store: JsonlStore | None = None
 
     @property
+    def known(self) -> bool:
+        """Whether an earlier run came to the end of just these rows."""
+        return self._marked.get("digest") == self.digest
+
+    @property
     def finished(self) -> bool:
         """True when every row is stored for good, in order, and the file need not be looked at."""
-        if not (self.marker.is_file() and self.path.is_file()):
+        if not self.path.is_file():
             return False
+        return self._marked == {"digest": self.digest, "rows": len(self.stamps), "bytes": self.path.stat().st_size}
+
+    @property
+    def _marked(self) -> dict[str, Any]:
         try:
             done = json.loads(self.marker.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
-            return False
-        whole = {"digest": self.digest, "rows": len(self.stamps), "bytes": self.path.stat().st_size}
-        return bool(done == whole)
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+        return done if isinstance(done, dict) else {}
 
     def open(self) -> list[str]:
         """Take up what is stored; returns the ids that are still to be measured. With none left the part is closed."""

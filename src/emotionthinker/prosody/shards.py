@@ -8,9 +8,10 @@ from itertools import islice
 from pathlib import Path
 
 from emotionthinker.corpora import parquet
+from emotionthinker.errors import RecipeError
 from emotionthinker.records import Utterance
 
-_SEAL = b"emotionthinker.digest"
+_SEAL, _NO_SEAL = b"emotionthinker.digest", ""
 
 
 def write(folder: Path, source: Callable[[], Iterator[tuple[bytes, bytes]]], *, rows: int, embed: bool = False) -> int:
@@ -35,11 +36,18 @@ def write(folder: Path, source: Callable[[], Iterator[tuple[bytes, bytes]]], *, 
     return count
 
 
+def refuse_others(folder: Path) -> None:
+    """Raise `RecipeError` where tables lie that are no shards of `write`: a corpus may have its own under this name."""
+    for path in sorted(folder.glob("part-*.parquet")):
+        if _sealed(path) == _NO_SEAL:
+            raise RecipeError(f"{path}: a table that `annotate` did not write would be overwritten; use another --out")
+
+
 def drop_after(folder: Path, count: int) -> None:
     """Remove shards that an earlier run with more of them left."""
     for path in folder.glob("part-*.parquet"):
         number = path.stem.removeprefix("part-")
-        if number.isdigit() and int(number) >= count:
+        if number.isdigit() and int(number) >= count and _sealed(path) != _NO_SEAL:
             path.unlink()
 
 
@@ -54,7 +62,7 @@ def _digest(pairs: Iterator[tuple[bytes, bytes]], embed: bool) -> str | None:
 
 
 def _sealed(path: Path) -> str | None:
-    """The digest in the footer of a shard; None for a file that is absent or no such shard."""
+    """The digest in the footer of a shard; `_NO_SEAL` for another table, None for a file that is absent or none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -63,4 +71,4 @@ def _sealed(path: Path) -> str | None:
     except (pa.ArrowInvalid, OSError):
         return None
     seal = metadata.get(_SEAL)
-    return seal.decode() if isinstance(seal, bytes) else None
+    return seal.decode() if isinstance(seal, bytes) else _NO_SEAL
