@@ -96,7 +96,7 @@ def test_no_clip_is_begun_when_the_time_is_over(clips: Path, tmp_path: Path, mon
 
 def test_what_the_run_refuses_is_refused(clips: Path, tmp_path: Path) -> None:
     corpus.run(recipe(clips, workers=1), tmp_path / "out", progress=False)
-    with pytest.raises(RecipeError, match="utterances.jsonl"):
+    with pytest.raises(RecipeError, match=r"utterances\.jsonl"):
         forecast.forecast(recipe(tmp_path / "out" / "utterances.jsonl"), tmp_path / "out", progress=False)
 
 
