@@ -62,7 +62,7 @@ class Places(_Temporary):
 
     def put(self, id: str, place: int) -> None:
         """Remember the place (from 0) of `id` instead of an earlier one; one that was claimed stays claimed."""
-        newer = "ON CONFLICT DO UPDATE SET place = excluded.place WHERE place >= 0"
+        newer = "ON CONFLICT(id) DO UPDATE SET place = excluded.place WHERE place >= 0"
         self._run(f"INSERT INTO ids VALUES (?, ?) {newer}", id, place)
 
     def get(self, id: str) -> int | None:
