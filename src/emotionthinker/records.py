@@ -167,6 +167,11 @@ class Speaker(Record):
     """Terms of the model behind an estimate; None where none was used."""
     reason: str | None = None
 
+    def why(self, trait: str) -> str | None:
+        """The part of the reason about a trait: `gender: uncertain` of `gender: uncertain; age: no_age_model`."""
+        parts = (self.reason or "").split("; ")
+        return next((part for part in parts if part.startswith(f"{trait}:")), self.reason)
+
 
 class Transcript(Record):
     """The words of a clip; a recogniser adds their places and how sure it is, a given text has neither."""

@@ -11,7 +11,15 @@ import soundfile
 
 from emotionthinker import audio
 from emotionthinker.corpora import parquet
-from emotionthinker.corpora.manifest import BadRow, by_source, passed_by, refuse_results, size, utterances
+from emotionthinker.corpora.manifest import (
+    BadRow,
+    by_source,
+    passed_by,
+    refuse_absent,
+    refuse_results,
+    size,
+    utterances,
+)
 from emotionthinker.errors import RecipeError, RecordError, kind_of
 from emotionthinker.records import Utterance, write_jsonl
 
@@ -284,3 +292,11 @@ def test_what_a_stage_writes_is_no_source_of_it(tmp_path: Path) -> None:
     refuse_results([sounds, out / "shards"], sounds / "out", ("shards",))
     with pytest.raises(RecipeError, match="read as clips"):
         refuse_results([sounds], sounds / "out", ("audio",), sound=True)
+
+
+def test_a_source_that_is_absent_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match=r"no such file or folder$"):
+        refuse_absent([tmp_path, tmp_path / "none.wav"])
+    (tmp_path / "talk.wav").touch()
+    with pytest.raises(RecordError, match="is named in a manifest, as its `path`"):
+        refuse_absent([f"{tmp_path / 'talk.wav'}#t=1,3"])

@@ -49,6 +49,13 @@ def test_a_finding_says_which_unit_was_assumed() -> None:
     assert pitch.assumed is None
 
 
+def test_an_age_in_years_is_checked_by_its_group() -> None:
+    heard = Speaker(age_group="Young Adult", age_years=28.0, age_confidence=0.9)
+    assert found("age", "25", speaker=heard).outcome == "agrees"
+    assert found("age", "70.0", speaker=heard).outcome == "disagrees"
+    assert found("age", "twenties", speaker=heard).outcome == "not_checkable"
+
+
 def test_an_age_group_is_checked_by_a_speaker_model_and_not_checkable_without() -> None:
     alone = found("age", "elderly", speaker=Speaker(gender="female", reason="age: no_age_model"))
     assert (alone.outcome, alone.reason) == ("not_checkable", "not measured: age: no_age_model")

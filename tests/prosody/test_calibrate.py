@@ -130,9 +130,11 @@ def test_cuts_of_older_measurements_are_told_and_never_mixed(clips: list[Utteran
     old, new = tmp_path / "v1", tmp_path / "v2"
     cuts = tmp_path / "cuts"
     assert fit(cuts, old).about["measures"] == Sketches.load(cuts / "sketches.json").measures == 1
-    (warning,) = run(CalibrateRecipe(utterances=[new], apply=str(cuts / "thresholds.json")), tmp_path / "a")["warnings"]
+    warnings = run(CalibrateRecipe(utterances=[new], apply=str(cuts / "thresholds.json")), tmp_path / "a")["warnings"]
+    (warning,) = [text for text in warnings if "version 1" in text]
     assert "was fitted on version 1 of the measurements, these clips are of version 2" in warning
-    assert run(CalibrateRecipe(utterances=[old], apply=str(cuts / "thresholds.json")), tmp_path / "b")["warnings"] == []
+    same = run(CalibrateRecipe(utterances=[old], apply=str(cuts / "thresholds.json")), tmp_path / "b")["warnings"]
+    assert not any("version" in text for text in same)
     for recipe in ({"utterances": [old, new]}, {"utterances": [new], "sketches": [cuts / "sketches.json"]}):
         with pytest.raises(RecipeError, match="versions 1 and 2 of the measurements do not go into one "):
             run(CalibrateRecipe(**recipe), tmp_path / "mixed")

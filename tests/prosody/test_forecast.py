@@ -44,14 +44,13 @@ def test_rows_are_counted_a_sample_is_measured_and_nothing_written(clips: Path, 
     found = forecast.forecast(recipe(clips), tmp_path / "out", progress=False)
     assert sorted(tmp_path.iterdir()) == before
     assert counts(found) == {
-        "rows": 9, "stored": 0, "unusable": 2, "to_measure": 7, "without_text": 4, "sampled": 6,
+        "rows": 9, "stored": 0, "unusable": 2, "to_measure": 7, "without_text": 4, "sampled": 7,
     }  # fmt: skip
     assert [problem["reason"] for problem in found["problems"]] == ["missing", "bad_row", "undecodable"]
-    low, high = found["hours_of_sound"]
-    assert low <= 7 * 1.05 / 3600 * 1.02
-    assert high >= 6 * 1.05 / 3600 * 0.98
-    assert found["process_hours"][1] > 0
-    assert found["hours"] == [pytest.approx(end / 2, rel=0.1) for end in found["process_hours"]]
+    seconds = sum(0.8 + 0.1 * number for number in range(6))
+    assert found["hours_of_sound"] == [pytest.approx(seconds / 3600, rel=0.05)] * 2, "all were tried: it is exact"
+    assert found["failing"] == [1.0, 1.0]
+    assert 0 < found["process_hours"][1] / 2 < found["hours"][1]
 
 
 def test_what_is_stored_is_not_measured_again(clips: Path, tmp_path: Path) -> None:
@@ -59,9 +58,9 @@ def test_what_is_stored_is_not_measured_again(clips: Path, tmp_path: Path) -> No
     stored = (tmp_path / "out/measured/part-00000.jsonl").read_bytes()
     found = forecast.forecast(recipe(clips), tmp_path / "out", progress=False)
     assert counts(found) == {
-        "rows": 9, "stored": 6, "unusable": 2, "to_measure": 1, "without_text": 1, "sampled": 0,
+        "rows": 9, "stored": 6, "unusable": 2, "to_measure": 1, "without_text": 1, "sampled": 1,
     }  # fmt: skip
-    assert found["hours"] is None, "the broken one tells nothing of the cost"
+    assert found["megabytes"] == [0.0, 0.0], "of the broken one"
     rows = clips.read_text().splitlines()
     clips.write_text("\n".join(reversed(rows)))
     assert counts(forecast.forecast(recipe(clips), tmp_path / "out", progress=False)) == counts(found)
@@ -80,10 +79,30 @@ def test_a_whole_sample_tells_the_sum(clips: Path, tmp_path: Path) -> None:
     assert found["problems"] == []
 
 
+def test_nothing_to_measure_takes_no_time(clips: Path, tmp_path: Path) -> None:
+    """All is stored, or nothing can be used: what would fail is told nonetheless."""
+    lines = clips.read_text().splitlines()
+    clips.write_text("\n".join(lines[:6]))
+    corpus.run(recipe(clips, workers=1), tmp_path / "out", progress=False)
+    found = forecast.forecast(recipe(clips), tmp_path / "out", progress=False)
+    assert (found["stored"], found["to_measure"], found["hours"]) == (6, 0, [0.0, 0.0])
+    clips.write_text("\n".join(lines[7:]))
+    found = forecast.forecast(recipe(clips), tmp_path / "other", progress=False)
+    assert (found["unusable"], found["to_measure"], len(found["problems"])) == (2, 0, 2)
+
+
+def test_embedded_sound_counts(clips: Path, tmp_path: Path) -> None:
+    clips.write_text("\n".join(clips.read_text().splitlines()[:6]))
+    plain = forecast.forecast(recipe(clips), tmp_path / "out", progress=False)
+    sound = sum(path.stat().st_size for path in tmp_path.glob("?.wav")) / 1e6
+    found = forecast.forecast(recipe(clips, shard_rows=3, embed_audio=True), tmp_path / "out", progress=False)
+    assert found["megabytes"][0] - plain["megabytes"][0] == pytest.approx(sound, rel=0.1)
+
+
 def test_a_long_source_is_sampled(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forecast, "SAMPLE", 4)
     found = forecast.forecast(recipe(clips), tmp_path / "out", progress=False)
-    assert 3 <= found["sampled"] <= 4, "the broken clip may be one of the four"
+    assert found["sampled"] == 4
     assert found["to_measure"] == 7
 
 
@@ -112,8 +131,8 @@ values = st.lists(st.floats(0.01, 100.0), min_size=2, max_size=20)
 @given(worded=values, unworded=values, more=st.integers(0, 1000))
 def test_a_total_is_the_means_times_the_counts(worded: list[float], unworded: list[float], more: int) -> None:
     kinds = [
-        forecast._Kind(len(worded) + more, [], [forecast._Trial(True, value, 0.0, 0) for value in worded]),
-        forecast._Kind(len(unworded), [], [forecast._Trial(False, value, 0.0, 0) for value in unworded]),
+        forecast._Kind(len(worded) + more, [], [forecast._Trial(True, value) for value in worded]),
+        forecast._Kind(len(unworded), [], [forecast._Trial(False, value) for value in unworded]),
     ]
     total = forecast._total(kinds, lambda trial: trial.took_s)
     assert total is not None

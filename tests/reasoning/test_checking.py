@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from emotionthinker.reasoning.claims import check, summary
-from emotionthinker.records import Claim, Prosody
+from emotionthinker.records import Claim, Prosody, Speaker
 
 from .strategies import prosodies, prosody
 
@@ -34,6 +34,21 @@ def test_a_value_near_a_cut_supports_both_neighbours() -> None:
     assert only("The energy is low.", measured).verdict == "contradicted"
     assert only("The energy is not high.", measured).verdict == "supported"
     assert "close to high" in str(only("The energy is high.", measured).measured)
+
+
+def test_a_pitch_word_by_the_cuts_of_all_voices_says_so() -> None:
+    measured = prosody(pitch="normal")
+    told = {
+        group: only("The pitch is high.", measured.model_copy(update={"pitch": pitch})).measured
+        for group in ("all/any", "all/male")
+        for pitch in [measured.pitch.model_copy(update={"group": group})]
+    }
+    assert told["all/any"] == f"{told['all/male']}, by the cuts of all voices"
+
+
+def test_a_gender_that_is_not_told_gives_its_own_reason() -> None:
+    unsure = prosody().model_copy(update={"speaker": Speaker(reason="gender: uncertain; age: no_age_model")})
+    assert only("The speaker is a man.", unsure).measured == "not measured: gender: uncertain"
 
 
 def test_negated_level() -> None:

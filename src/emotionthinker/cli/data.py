@@ -76,7 +76,9 @@ EmbedAudio = Annotated[
 
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Measure up to 40 clips, tell hours, size and rows that would fail; write nothing."),
+    typer.Option(
+        "--dry-run", help="Measure up to 40 clips and tell the hours, megabytes and failures of a run; write nothing."
+    ),
 ]
 
 
@@ -162,10 +164,10 @@ def augment(
 ) -> None:
     """Versions of clips that differ in pitch, speed or energy alone, each measured again (section 3.2).
 
-    One variant for each value. It is accepted when the measured change is within 0.5 semitone, 3 % or 1 dB of what
-    was asked, nothing else moved and the formants stayed (0.5 semitone). Nothing clips: what would exceed full scale
-    is made softer, and rejected when that costs more than 1 dB. Of a whisper pitch and formants are not checked
-    (`unchecked`). Needs the extra `augment`.
+    One variant for each value; with `--headroom` also the softer clip they start from (`reference`). It is accepted
+    when the measured change is within 0.5 semitone, 3 % or 1 dB of what was asked, nothing else moved and the formants
+    stayed (0.5 semitone). Nothing clips: what would exceed full scale is made softer, and rejected when that costs more
+    than 1 dB. Of a whisper pitch and formants are not checked (`unchecked`). Needs the extra `augment`.
 
     Writes audio/, manifest.jsonl (a source for `annotate`), rejected.jsonl and failures.jsonl; goes on after a stop.
     Exit status 1 when a file failed; a rejected variant is no failure.
@@ -212,8 +214,9 @@ def audit(
     """Measure a published annotation set again from its sound and list where the two disagree, field by field.
 
     Reads the words or numbers of pitch, energy, speed, intonation, gender, age and stress; stress that a detector
-    labelled is fairly checked by one (`--stress`), age needs `--speaker-model`. Writes disagreements.jsonl,
-    summary.json and failures.jsonl; goes on after a stop. Exit status 1 when a row failed.
+    labelled is fairly checked by one (`--stress`), age needs `--speaker-model`. Writes disagreements.jsonl (with what
+    lies near a cut or cannot be checked: `outcome`), summary.json and failures.jsonl; goes on after a stop. Exit
+    status 1 when a row failed.
 
     Example: `emotionthinker audit emotioncot.jsonl --audio recordings/ --calibration fit --out runs/audit`
     """

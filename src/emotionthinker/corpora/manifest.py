@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from emotionthinker import languages
+from emotionthinker import audio, languages
 from emotionthinker.corpora import files, ids
 from emotionthinker.corpora.entries import ALIASES as ALIASES  # where a source is read, rows are looked for
 from emotionthinker.corpora.entries import GENDER_WORDS as GENDER_WORDS
@@ -75,6 +75,22 @@ def _renamed(item: Utterance | BadRow, source: Path) -> Utterance | BadRow:
     return item.model_copy(update={"id": f"{folder.name}/{item.id}"})
 
 
+def refuse_absent(sources: Sequence[str | Path]) -> None:
+    """Raise `RecordError` for a source that does not exist."""
+    for source in sources:
+        if Path(source).exists():
+            continue
+        part = audio.file_of(str(source)) != str(source)
+        raise RecordError(
+            f"{source}: no such file or folder"
+            + (
+                "; a part of a recording, or a row of a Parquet file, is named in a manifest, as its `path`"
+                if part
+                else ""
+            )
+        )
+
+
 def refuse_results(sources: Sequence[str | Path], out: Path, results: Sequence[str], *, sound: bool = False) -> None:
     """Raise `RecipeError` for a source among the `results` that a stage writes, and deletes, in the folder `out`, and
     for a folder in which they would be read as clips: Parquet files beside no sound, or `sound` itself."""
@@ -116,10 +132,9 @@ def _size(source: Path) -> int:
 
 
 def _rows(source: Path, language: str | None) -> Iterator[Utterance | BadRow]:
+    refuse_absent([source])
     if source.is_dir():
         yield from _from_folder(source, language)
-    elif not source.exists():
-        raise RecordError(f"{source}: no such file or folder")
     elif source.suffix.lower() in MANIFESTS and not files.is_utf8(source.resolve()):
         raise misnamed(source.resolve()).error
     elif source.suffix.lower() in MANIFESTS:

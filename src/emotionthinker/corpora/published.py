@@ -27,7 +27,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "shape": ("contour_shape", "shape"),
     "style": ("contour_dynamics", "style"),
     "gender": ("gender",),
-    "age": ("age_level", "age_group"),
+    "age": ("age_level", "age_group", "age_range", "age", "age_years"),
     "stress": ("stressed_words", "stress", "emphasis"),
     "pitch_hz": ("f0_median_hz", "median_hz", "pitch_hz"),
     "energy_dbfs": ("energy_dbfs", "active_dbfs"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from emotionthinker.prosody.levels import Tolerances
+from emotionthinker.prosody.speakers import age_group
 from emotionthinker.reasoning.checking import prominent, tokenise
-from emotionthinker.records import AGE_GROUPS, GENDERS, PITCH_LEVELS, RATE_LEVELS, SHAPES, STYLES, Prosody, Speaker
+from emotionthinker.records import AGE_GROUPS, GENDERS, PITCH_LEVELS, RATE_LEVELS, SHAPES, STYLES, Prosody
 
 Outcome = Literal["agrees", "near_boundary", "disagrees", "not_checkable"]
 
@@ -71,6 +73,8 @@ def compare(
 def _word(field: str, published: str, prosody: Prosody) -> Finding:
     names, read = _WORDS[field]
     word = _SAME.get(published, published) if field != "style" else published
+    if field == "age" and re.fullmatch(r"\d{1,3}(\.\d+)?", word):
+        word = age_group(float(word)).lower()
     measured = read(prosody)
     if field == "intonation" and word == "level":  # our word for both of theirs without a direction
         names, measured = SHAPES, _shape(prosody)
@@ -128,7 +132,7 @@ def _intonation(prosody: Prosody) -> _Measured:
 def _gender(prosody: Prosody) -> _Measured:
     speaker = prosody.speaker
     unsure = speaker.gender_confidence is not None and speaker.gender_confidence < SURE
-    return _Measured(speaker.gender, unsure or None, speaker.gender_confidence, "confidence", _why(speaker, "gender"))
+    return _Measured(speaker.gender, unsure or None, speaker.gender_confidence, "confidence", speaker.why("gender"))
 
 
 def _age(prosody: Prosody) -> _Measured:
@@ -136,13 +140,7 @@ def _age(prosody: Prosody) -> _Measured:
     speaker = prosody.speaker
     word = speaker.age_group.lower() if speaker.age_group else None
     unsure = speaker.age_confidence is not None and speaker.age_confidence < SURE
-    return _Measured(word, unsure or None, speaker.age_years, "years", _why(speaker, "age"))
-
-
-def _why(speaker: Speaker, trait: str) -> str | None:
-    """The part of the reason that is about the trait: `gender: uncertain` of `gender: uncertain; age: no_age_model`."""
-    parts = (speaker.reason or "").split("; ")
-    return next((part for part in parts if part.startswith(f"{trait}:")), speaker.reason)
+    return _Measured(word, unsure or None, speaker.age_years, "years", speaker.why("age"))
 
 
 _WORDS: dict[str, tuple[tuple[str, ...], Callable[[Prosody], _Measured]]] = {

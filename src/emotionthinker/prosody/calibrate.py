@@ -94,7 +94,7 @@ def run(recipe: CalibrateRecipe, out: Path) -> dict[str, Any]:
 
 def _warnings(calibration: Calibration, misfits: Iterable[str] = ()) -> list[str]:
     """What to know before the cuts are used; it is logged too."""
-    found = [*([warning] if (warning := calibration.warning()) else []), *misfits]
+    found = [*calibration.warnings(), *misfits]
     for text in found:
         _log.warning(text)
     return found

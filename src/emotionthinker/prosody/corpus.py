@@ -96,6 +96,7 @@ def run(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str
 def checked(recipe: AnnotateRecipe, out: Path) -> Calibration | None:
     """The calibration the recipe names, None for one to be fitted. Raises what `run` raises before its first clip."""
     recipe.check()
+    manifest.refuse_absent(recipe.source)
     manifest.refuse_results(recipe.source, out, ("utterances.jsonl", "utterances.parquet", "shards"))
     if recipe.shard_rows:
         shards.refuse_others(out / "shards")

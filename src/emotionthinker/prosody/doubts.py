@@ -67,7 +67,7 @@ def untold_times(count: int) -> Iterator[str]:
 
 def words(tally: Tally, calibration: Calibration) -> Iterator[str]:
     """What makes the words doubtful."""
-    yield from filter(None, (calibration.warning(), calibration.outdated(MEASURES)))
+    yield from filter(None, (*calibration.warnings(), calibration.outdated(MEASURES)))
     if unheard := tally.reasons["transcript"][NO_RECOGNISER]:
         yield (
             f"clips without words, since the recogniser could not be had: {unheard}; run `emotionthinker weights`, "

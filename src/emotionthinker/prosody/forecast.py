@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emotionthinker import workers
+from emotionthinker import audio, workers
 from emotionthinker.corpora import ids, manifest
 from emotionthinker.errors import RecipeError, kind_of
 from emotionthinker.progress import followed
@@ -33,12 +33,15 @@ Row = dict[str, Any]
 
 
 class _Trial(NamedTuple):
-    """What measuring a clip took and gave: seconds of one process, seconds of sound, bytes of its row."""
+    """What measuring a clip took and gave: seconds of one process, seconds of sound, bytes of its row and of the sound
+    that is embedded; all but the first 0 for a clip that fails."""
 
     worded: bool
     took_s: float
-    sound_s: float
-    size: int
+    sound_s: float = 0.0
+    size: int = 0
+    embedded: int = 0
+    failed: bool = False
 
 
 def forecast(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dict[str, Any]:
@@ -46,9 +49,9 @@ def forecast(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dic
 
     Returns the number of `rows`, of those `stored`, `unusable`, `to_measure` and, of these, `without_text`; the clips
     `sampled`; and of what is to be measured, each as [low, high] (twice the standard error; None without a sample):
-    `hours_of_sound`, `process_hours`, `hours` with so many `workers`, `megabytes` of measured/ and utterances.jsonl
-    (tables and embedded sound come on top). `problems` quotes up to 10 rows that would fail. Writes nothing.
-    Raises what the run would raise before its first clip.
+    `failing` clips, `hours_of_sound`, `process_hours`, `hours` with so many `workers` (start-up included), `megabytes`
+    of measured/, utterances.jsonl and embedded sound (tables come on top). `problems` quotes up to 10 rows that would
+    fail. Writes nothing. Raises what the run would raise before its first clip.
     """
     corpus.checked(recipe, out)
     survey, source = _Survey(), tasks(recipe)
@@ -68,11 +71,12 @@ def forecast(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dic
         "to_measure": count,
         "without_text": survey.kinds[False].count,
         "sampled": sum(len(kind.trials) for kind in kinds),
+        "failing": _total(kinds, lambda trial: float(trial.failed)),
         "hours_of_sound": _total(kinds, lambda trial: trial.sound_s / 3600),
         "process_hours": hours,
         "workers": processes,
-        "hours": hours and [_rounded(end / min(processes, count)) for end in hours],
-        "megabytes": _total(kinds, lambda trial: 2 * trial.size / 1e6),  # the row stands in both
+        "hours": hours and [_rounded(survey.start_s / 3600 + end / max(1, min(processes, count))) for end in hours],
+        "megabytes": _total(kinds, lambda trial: (2 * trial.size + trial.embedded) / 1e6),  # the row stands in both
         "problems": survey.problems,
     }
 
@@ -92,6 +96,7 @@ class _Survey:
     def __init__(self) -> None:
         self.random = random.Random(0)
         self.rows = self.stored = self.unusable = 0
+        self.start_s = 0.0
         self.kinds = {True: _Kind(), False: _Kind()}
         self.problems: list[Row] = []
 
@@ -145,13 +150,26 @@ def _trials(recipe: AnnotateRecipe, survey: _Survey, progress: bool) -> Iterator
                 return
             yield row
 
+    began = time.monotonic()
     results = workers.in_processes(partial(_timed, measuring(recipe)), in_time(), 1)
-    for row, result in islice(results, len(first), None):
+    for number, (row, result) in enumerate(results):
         took_s, found = result or (0.0, batch.died(row))
+        if number < len(first):
+            survey.start_s = time.monotonic() - began
+            continue
+        worded = bool(row.get("text"))
         if batch.is_failure(found):
             survey.quote(found)
+            yield _Trial(worded, took_s, failed=True)
         else:
-            yield _Trial(bool(row.get("text")), took_s, found["prosody"]["duration_s"], len(json.dumps(found)))
+            seconds = found["prosody"]["duration_s"]
+            embedded = _size_of(row["audio"], seconds) if recipe.embed_audio else 0
+            yield _Trial(worded, took_s, seconds, len(json.dumps(found)), embedded)
+
+
+def _size_of(sound: str, seconds: float) -> int:
+    """Bytes of a sound file, or about those of a part of one."""
+    return os.path.getsize(sound) if audio.file_of(sound) == sound else round(2 * audio.SAMPLE_RATE * seconds)
 
 
 def _timed(work: Callable[[list[Row]], list[Row]], row: Row) -> tuple[float, Row]:

@@ -22,6 +22,8 @@ from emotionthinker.runs import write_json
 
 CALIBRATION_VERSION: Literal[1] = 1
 MIN_GROUP = 50
+MAX_UNGENDERED = 0.1
+"""Share of the voices whose pitch words may go by the cuts of all voices before `warnings` says so."""
 PERCENTILES = {
     "pitch": (100 / 3, 200 / 3),
     "energy": (100 / 3, 200 / 3),
@@ -148,16 +150,25 @@ class Calibration(Cuts):
         )
         return made.model_copy(update={"digest": made.fingerprint()})
 
-    def warning(self) -> str | None:
-        """Why words by these cuts say little: the common cuts of features that come from under MIN_GROUP values."""
+    def warnings(self) -> list[str]:
+        """Why words by these cuts say little: common cuts of under MIN_GROUP values, pitch cuts that know no gender."""
         common = {"pitch": self.pitch.get(ANY), "energy": self.energy, "rate": self.rate, "style": self.style}
         few = [f"{name} {cut.count}" for name, cut in common.items() if cut is not None and cut.count < MIN_GROUP]
-        if not few:
-            return None
-        return (
-            f"calibration {self.name!r} has cuts from under {MIN_GROUP} values ({', '.join(few)}), so its words say "
-            "little; fit on more clips, or take the calibration `reference`"
-        )
+        found = []
+        if few:
+            found.append(
+                f"calibration {self.name!r} has cuts from under {MIN_GROUP} values ({', '.join(few)}), so its words "
+                "say little; fit on more clips, or take the calibration `reference`"
+            )
+        voices = self.pitch[ANY].count if ANY in self.pitch else 0
+        own = sum(cut.count for gender, cut in self.pitch.items() if gender != ANY)
+        if voices >= MIN_GROUP and voices - own > MAX_UNGENDERED * voices:
+            found.append(
+                f"calibration {self.name!r} has no pitch cuts for the gender of {voices - own} of its {voices} clips "
+                f"(under {MIN_GROUP} of a gender, or unknown): their pitch words go by the cuts of all voices, and say "
+                "more of the gender than of the speaker's pitch; fit on more clips, or name their gender"
+            )
+        return found
 
     def outdated(self, measures: int | None) -> str | None:
         """Why words may be shifted: clips of version `measures` are measured otherwise than those of the fit."""

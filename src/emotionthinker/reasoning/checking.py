@@ -54,16 +54,22 @@ def measured(feature: str, prosody: Prosody) -> tuple[frozenset[str], str]:
     if feature == "energy_shape":
         return _words(intonation.energy_shape, None, "", intonation.reason or prosody.energy.reason)
     if feature == "gender":
-        return _words(speaker.gender, None, _share(speaker.gender_confidence), speaker.reason)
+        return _words(speaker.gender, None, _share(speaker.gender_confidence), speaker.why("gender"))
     years = "" if speaker.age_years is None else f", {speaker.age_years:.0f} years"
-    return _words(speaker.age_group, None, years + _share(speaker.age_confidence), speaker.reason)
+    return _words(speaker.age_group, None, years + _share(speaker.age_confidence), speaker.why("age"))
+
+
+_ALL_VOICES = "/any"
+"""End of `pitch.group` where the gender is not known, or has no cuts of its own."""
 
 
 def _level(feature: str, prosody: Prosody) -> tuple[frozenset[str], str]:
+    cuts = ""
     if feature == "pitch":
         level, near, reason = prosody.pitch.level, prosody.pitch.near, prosody.pitch.reason
         value = prosody.pitch.median_hz
         shown = None if value is None else f"{value:.0f}"
+        cuts = ", by the cuts of all voices" if (prosody.pitch.group or "").endswith(_ALL_VOICES) else ""
     elif feature == "energy":
         level, near, reason = prosody.energy.level, prosody.energy.near, prosody.energy.reason
         value = prosody.energy.active_dbfs
@@ -72,7 +78,7 @@ def _level(feature: str, prosody: Prosody) -> tuple[frozenset[str], str]:
         level, near, reason = prosody.rate.level, prosody.rate.near, prosody.rate.reason
         value = prosody.rate.articulation
         shown = None if value is None else f"{value:.1f}"
-    return _words(level, near, f", {shown} {_UNITS[feature]}" if shown else "", reason)
+    return _words(level, near, (f", {shown} {_UNITS[feature]}" if shown else "") + cuts, reason)
 
 
 def _words(word: str | None, near: str | None, value: str, reason: str | None) -> tuple[frozenset[str], str]:
