@@ -174,7 +174,8 @@ def _size_of(sound: str, seconds: float) -> int:
 
 def _timed(work: Callable[[list[Row]], list[Row]], row: Row) -> tuple[float, Row]:
     started = time.monotonic()
-    return (work([row])[0], time.monotonic() - started)[::-1]
+    (found,) = work([row])
+    return time.monotonic() - started, found
 
 
 def _total(kinds: list[_Kind], value: Callable[[_Trial], float]) -> list[float] | None:
