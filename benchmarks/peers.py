@@ -64,11 +64,10 @@ def ours(backend: str) -> Method:
         samples, rate_hz = audio.load(path)
         samples, skipped_s = activity.prepared(samples, rate_hz)
         samples, _ = activity.without_clicks(samples, rate_hz)
-        levels, active, core = activity.measure(samples, rate_hz)
+        active = activity.measure(samples, rate_hz)
         track = pitch.track(samples, rate_hz, backend)
-        voiced = pitch.at_frames(track, len(active)) > 0
-        speech = activity.without_steady(active, levels, voiced)
-        core &= speech | ~active
+        voiced = pitch.at_frames(track, len(active.levels)) > 0
+        levels, speech, core = active.without_steady(voiced)
         found = pitch.measure(track, speech)
         level = energy.measure(samples, rate_hz, speech, voiced).active_dbfs
         intonation.measure(track, speech, levels)

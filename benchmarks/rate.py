@@ -98,10 +98,8 @@ def changed(samples: np.ndarray, rate_hz: int) -> dict[str | float, np.ndarray]:
 def read(method: str, samples: np.ndarray, rate_hz: int, text: str, language: str, track: pitch.PitchTrack) -> Reading:
     """One measurement of one clip, voice activity included, its pitch track given."""
     started = time.process_time()
-    levels, active, core = activity.measure(samples, rate_hz)
-    voiced = pitch.at_frames(track, len(active)) > 0
-    speech = activity.without_steady(active, levels, voiced)
-    core &= speech | ~active
+    active = activity.measure(samples, rate_hz)
+    _, speech, core = active.without_steady(pitch.at_frames(track, len(active.levels)) > 0)
     if method == "phones/duration":
         phones = sum(words.count(words.read(text, language), language))
         found, how = phones / (len(samples) / rate_hz), method

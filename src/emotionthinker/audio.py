@@ -88,7 +88,12 @@ def place_of(source: str | os.PathLike[str]) -> tuple[str | io.BytesIO, Fragment
             f"{name}: {given!r} is no part of a recording; expected t=START,END in seconds or [h:]mm:ss and channel=N, "
             "counted from 1 (`#t=1.5,4.25&channel=2`)",
         )
-    raise AudioError("missing", f"{name}: no such file; check the path")
+    raise missing(name)
+
+
+def missing(name: str) -> AudioError:
+    """The error of a sound that is not there."""
+    return AudioError("missing", f"{name}: no such file; check the path")
 
 
 class Fragment(NamedTuple):

@@ -93,14 +93,18 @@ def stored_lines(path: str | Path) -> Iterator[tuple[bytes, dict[str, Any] | Non
             yield line, row if isinstance(row, dict) else None
 
 
-def places_of(path: str | Path) -> dict[str, int]:
-    """Offset of the last row of each `key` in a file of JSON lines, for rows that stay on the disk."""
-    places, offset = dict[str, int](), 0
+def stored_rows(path: str | Path) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    """(offset, line, row) of the whole rows of `stored_lines`."""
+    offset = 0
     for line, row in stored_lines(path):
         if row is not None:
-            places[row["key"]] = offset
+            yield offset, line, row
         offset += len(line)
-    return places
+
+
+def places_of(path: str | Path) -> dict[str, int]:
+    """Offset of the last row of each `key` in a file of JSON lines, for rows that stay on the disk."""
+    return {row["key"]: offset for offset, _, row in stored_rows(path)}
 
 
 class JsonlStore:

@@ -28,6 +28,11 @@ _AHEAD = 2
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+def number(asked: int) -> int:
+    """Processes to start where so many are asked for; 0 takes every core."""
+    return asked or os.cpu_count() or 1
+
+
 def run(
     work: Callable[[T], R], tasks: Iterable[T], workers: int, *, marker: Path | None = None
 ) -> Generator[tuple[T, R | None]]:

@@ -27,6 +27,7 @@ from emotionthinker.prosody.corpus import AnnotateRecipe, Task, run, tasks
 from emotionthinker.prosody.heard import Heard, Listening
 from emotionthinker.prosody.levels import Calibration
 from emotionthinker.records import NO_RECOGNISER, Prosody, Transcript, Utterance, read_jsonl
+from faulty import manifest_of
 from kill import kill_when
 
 RATE = 16000
@@ -44,11 +45,7 @@ def clips(tmp_path: Path, speech: Any) -> Path:
         rows.append(
             {"path": name, "label": "calm", "dataset": "ravdess", "speaker": f"ravdess_{number + 9}", "gender": gender}
         )
-    (tmp_path / "broken.wav").write_bytes(b"no sound")
-    rows += [{"path": "broken.wav"}, {"path": "missing.wav"}]
-    manifest = tmp_path / "manifest.jsonl"
-    manifest.write_text("\n".join(map(json.dumps, rows)) + "\nno json\n", encoding="utf-8")
-    return manifest
+    return manifest_of(tmp_path, rows)
 
 
 def recipe(source: Path, **options: Any) -> AnnotateRecipe:

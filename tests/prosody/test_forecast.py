@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from emotionthinker.errors import RecipeError
 from emotionthinker.prosody import corpus, forecast
 from emotionthinker.prosody.annotate_recipe import AnnotateRecipe
+from faulty import manifest_of
 
 RATE = 16000
 
@@ -24,11 +25,7 @@ def clips(tmp_path: Path, speech: Any) -> Path:
     for number in range(6):
         soundfile.write(tmp_path / f"{number}.wav", speech(seconds=0.8 + 0.1 * number, seed=number), RATE)
         rows.append({"path": f"{number}.wav", **({"text": "eleven o'clock"} if number % 2 else {})})
-    (tmp_path / "broken.wav").write_bytes(b"no sound")
-    rows += [{"path": "broken.wav"}, {"path": "missing.wav"}]
-    manifest = tmp_path / "manifest.jsonl"
-    manifest.write_text("\n".join(map(json.dumps, rows)) + "\nno json\n", encoding="utf-8")
-    return manifest
+    return manifest_of(tmp_path, rows)
 
 
 def recipe(source: Path, **options: Any) -> AnnotateRecipe:

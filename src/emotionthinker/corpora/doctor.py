@@ -100,7 +100,7 @@ def _examine(recipe: DoctorRecipe, path: Path, progress: bool) -> tuple[dict[str
                 if key and key not in store and key not in failed:
                     yield Task(key)
 
-        count = recipe.workers or os.cpu_count() or 1
+        count = workers.number(recipe.workers)
         with (
             workers.progress_bar(total, 0, show=progress, what="doctor") as advance,
             contextlib.closing(workers.run(examine, todo(), count, marker=path.with_name("at_work"))) as done,

@@ -80,15 +80,9 @@ def refuse_absent(sources: Sequence[str | Path]) -> None:
     for source in sources:
         if Path(source).exists():
             continue
-        part = audio.file_of(str(source)) != str(source)
-        raise RecordError(
-            f"{source}: no such file or folder"
-            + (
-                "; a part of a recording, or a row of a Parquet file, is named in a manifest, as its `path`"
-                if part
-                else ""
-            )
-        )
+        named = str(source)
+        hint = "; a part of a recording, or a row of a Parquet file, is named in a manifest, as its `path`"
+        raise RecordError(f"{named}: no such file or folder{hint if audio.file_of(named) != named else ''}")
 
 
 def refuse_results(sources: Sequence[str | Path], out: Path, results: Sequence[str], *, sound: bool = False) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import time
 from array import array
 from collections import Counter, defaultdict
@@ -176,7 +175,7 @@ def _make(recipe: AugmentRecipe, out: Path, folder: Path, progress: bool) -> tup
                 elif item.key in todo:
                     yield item
 
-        count = recipe.workers or os.cpu_count() or 1
+        count = workers.number(recipe.workers)
         with (
             workers.progress_bar(total, total - len(todo), show=progress, what="augment") as advance,
             contextlib.closing(workers.run(vary, waiting(), count, marker=out / "at_work")) as done,

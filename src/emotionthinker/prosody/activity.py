@@ -53,6 +53,11 @@ class Activity(NamedTuple):
     speech: Mask
     core: Mask
 
+    def without_steady(self, voiced: Mask) -> Activity:
+        """Without what `without_steady` takes for noise, neither in the speech nor in its core."""
+        speech = without_steady(self.speech, self.levels, voiced)
+        return self._replace(speech=speech, core=self.core & (speech | ~self.speech))
+
 
 class _Heard(NamedTuple):
     """Frame levels in dB, frames that are no digital silence, and the clip's loud level; None for a silent clip."""

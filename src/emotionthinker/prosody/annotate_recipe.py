@@ -91,6 +91,11 @@ class Task(NamedTuple):
     def id(self) -> str:
         return self.utterance.id
 
+    @property
+    def row(self) -> dict[str, Any]:
+        """What `batch.annotate_batch` takes."""
+        return self.utterance.model_dump(mode="json", exclude_defaults=True)
+
 
 def tasks(recipe: AnnotateRecipe) -> Iterator[Task | manifest.BadRow]:
     """The clips of the source in order, each with its stamp."""

@@ -106,10 +106,9 @@ def measure(
     samples, skipped_s = activity.prepared(samples, sample_rate)
     samples, clicks = activity.without_clicks(samples, sample_rate)
     track = pitch.track(samples, sample_rate)
-    levels, active, core = activity.measure(samples, sample_rate)
-    voiced = pitch.at_frames(track, len(active)) > 0
-    speech = activity.without_steady(active, levels, voiced)
-    core &= speech | ~active
+    active = activity.measure(samples, sample_rate)
+    voiced = pitch.at_frames(track, len(active.levels)) > 0
+    levels, speech, core = active.without_steady(voiced)
     ear = None
     if transcribe and not (text or "").strip() and len(samples) <= whisper.WINDOW_S * sample_rate:
         ear = stress_detector.ear_of(stress, recogniser)

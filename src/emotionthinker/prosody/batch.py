@@ -40,6 +40,11 @@ def failure(id: str, path: str | None, reason: str, message: str) -> dict[str, A
     return {"id": id, "audio": path, "reason": reason, "message": message}
 
 
+def failure_of(id: str, path: str | None, error: Exception) -> dict[str, Any]:
+    """The `failure` of a clip by what it raised."""
+    return failure(id, path, kind_of(error), str(error))
+
+
 def died(row: dict[str, Any]) -> dict[str, Any]:
     """The failure of a clip that kills the process that measures it."""
     return failure(row["id"], row.get("audio"), "WorkerDied", "the process that measured this clip died, twice")
@@ -71,7 +76,7 @@ def _measure(row: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
             **settings,
         )
     except EmotionThinkerError as error:
-        return failure(str(row.get("id")), row.get("audio"), kind_of(error), str(error))
+        return failure_of(str(row.get("id")), row.get("audio"), error)
     except Exception as error:  # one clip must never stop a corpus; the side file names it
         message = f"unexpected {error!r}; please report it"
         return failure(str(row.get("id")), row.get("audio"), kind_of(error), message)

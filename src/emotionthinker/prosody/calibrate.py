@@ -136,7 +136,8 @@ def gather(files: Sequence[Path], saved: Sequence[Path]) -> tuple[Sketches, int]
     total, left_out = Sketches(), 0
     with contextlib.closing(ids.Seen()) as seen:
         for file in without_copies(files):
-            shard = Sketches(sources=_sources(file), measures=_measures(file))
+            made = _manifest(file)
+            shard = Sketches(sources=_sources(file, made), measures=_measures(made))
             for utterance in _read(file):
                 if not seen.add(f"{utterance.id}\n{utterance.audio}"):
                     raise RecipeError(f"{file}: clip {utterance.id!r} was counted before; {_ONCE}")
@@ -154,15 +155,14 @@ def _read(file: Path) -> Iterator[Utterance]:
     return parquet.read(file) if file.suffix == ".parquet" else read_jsonl(file)
 
 
-def _measures(file: Path) -> int | None:
-    """Version of the measurements in a file, by the `manifest.json` of the run it lies in; None where none tells."""
-    found = (_manifest(file).get("metrics") or {}).get("measures")
+def _measures(made: dict[str, Any]) -> int | None:
+    """Version of the measurements in a file, by the `_manifest` of its run; None where that does not tell."""
+    found = (made.get("metrics") or {}).get("measures")
     return found if isinstance(found, int) else None
 
 
-def _sources(file: Path) -> dict[str, str]:
+def _sources(file: Path, made: dict[str, Any]) -> dict[str, str]:
     """sha256 -> name of a file of clips, and of those with the same clips whose words it holds by other cuts."""
-    made = _manifest(file)
     applied = made.get("stage") == "calibrate" and (made.get("recipe") or {}).get("apply")
     before = {digest: Path(name).name for name, digest in made.get("inputs", {}).items() if applied and name != applied}
     return {runs.sha256(file): file.name, **before}
@@ -212,7 +212,7 @@ def _apply(recipe: CalibrateRecipe, files: Sequence[Path], out: Path) -> dict[st
     parquet.write(out / "utterances.parquet", read_jsonl(out / "utterances.jsonl"))
     table = summary.of(read_jsonl(out / "utterances.jsonl"), None, calibration.name)
     counts = {"rows": count, **{f"changed_{name}": changed[name] for name in (*_WORDS, "records")}}
-    made = {measures for file in files if (measures := _measures(file)) is not None}
+    made = {measures for file in files if (measures := _measures(_manifest(file))) is not None}
     outdated = filter(None, map(calibration.outdated, sorted(made)))
     table["warnings"] = _warnings(calibration, [*_misfits(calibration, changed), *outdated])
     table |= {"measures": made.pop()} if len(made) == 1 else {}

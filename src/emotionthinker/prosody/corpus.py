@@ -12,7 +12,6 @@ import contextlib
 import functools
 import json
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -24,7 +23,7 @@ from typing import Any, TextIO
 from emotionthinker import runs, workers
 from emotionthinker.corpora import entries, manifest, parquet
 from emotionthinker.corpora.splits import is_held_out
-from emotionthinker.errors import RecipeError, WeightsError, kind_of
+from emotionthinker.errors import RecipeError, WeightsError
 from emotionthinker.prosody import batch, doubts, hearing, parts, shards, spare, speakers, summary, whisper
 from emotionthinker.prosody.annotate_recipe import FIT, AnnotateRecipe, Task, measuring, tasks
 from emotionthinker.prosody.levels import Calibration
@@ -135,7 +134,7 @@ class _Measuring:
             self.rows += len(rows)
             for row in rows:
                 if isinstance(row, manifest.BadRow):
-                    self.refuse(batch.failure(row.id, None, kind_of(row.error), str(row.error)))
+                    self.refuse(batch.failure_of(row.id, None, row.error))
             clips = {row.id: row for row in rows if isinstance(row, Task)}
             stamps = {id: clip.stamp for id, clip in clips.items()}
             absent = {id for id, clip in clips.items() if clip.absent}
@@ -149,7 +148,7 @@ class _Measuring:
             self.advance(len(clips) - len(missing), resumed=True)
             self.part_of |= dict.fromkeys(missing, part)
             for id in missing:
-                yield clips[id].utterance.model_dump(mode="json", exclude_defaults=True)
+                yield clips[id].row
 
     @functools.cached_property
     def can_hear(self) -> bool:
@@ -184,7 +183,7 @@ def _engine(recipe: AnnotateRecipe, folder: Path) -> Callable[[Iterator[dict[str
         from emotionthinker.prosody import ray_engine
 
         return lambda rows: ray_engine.run_batches(work, rows, recipe.workers, recipe.ray_address)
-    count = recipe.workers or os.cpu_count() or 1
+    count = workers.number(recipe.workers)
     return lambda rows: workers.run_batches(work, rows, count, marker=folder / "at_work")
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from emotionthinker import audio, workers
 from emotionthinker.corpora import ids, manifest
-from emotionthinker.errors import RecipeError, kind_of
+from emotionthinker.errors import RecipeError
 from emotionthinker.progress import followed
 from emotionthinker.prosody import batch, corpus, parts
 from emotionthinker.prosody.annotate_recipe import AnnotateRecipe, Task, measuring, tasks
@@ -61,7 +61,7 @@ def forecast(recipe: AnnotateRecipe, out: Path, *, progress: bool = True) -> dic
         raise RecipeError(f"{', '.join(map(str, recipe.source))}: nothing to annotate; the source has no rows")
     for trial in _trials(recipe, survey, progress):
         survey.kinds[trial.worded].trials.append(trial)
-    kinds, processes = list(survey.kinds.values()), recipe.workers or os.cpu_count() or 1
+    kinds, processes = list(survey.kinds.values()), workers.number(recipe.workers)
     count = sum(kind.count for kind in kinds)
     hours = _total(kinds, lambda trial: trial.took_s / 3600)
     return {
@@ -108,10 +108,10 @@ class _Survey:
             for row in source:
                 self.rows += 1
                 if isinstance(row, manifest.BadRow):
-                    self.refuse(batch.failure(row.id, None, kind_of(row.error), str(row.error)))
+                    self.refuse(batch.failure_of(row.id, None, row.error))
                 elif row.absent:
                     path = row.utterance.audio
-                    self.refuse(batch.failure(row.id, path, "missing", f"{path}: no such file; check the path"))
+                    self.refuse(batch.failure_of(row.id, path, audio.missing(str(path))))
                 elif stored.claim(f"{row.id}\n{row.stamp}") is None:
                     self.want(row)
                 else:
@@ -131,7 +131,7 @@ class _Survey:
         most = SAMPLE // len(self.kinds)
         place = len(kind.sample) if kind.count <= most else self.random.randrange(kind.count)
         if place < most:
-            kind.sample[place : place + 1] = [task.utterance.model_dump(mode="json", exclude_defaults=True)]
+            kind.sample[place : place + 1] = [task.row]
 
 
 def _trials(recipe: AnnotateRecipe, survey: _Survey, progress: bool) -> Iterator[_Trial]:

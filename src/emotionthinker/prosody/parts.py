@@ -15,7 +15,7 @@ from typing import Any
 
 from emotionthinker.errors import RecordError
 from emotionthinker.prosody import batch
-from emotionthinker.runs import JsonlStore, replacing, stored_lines, write_json
+from emotionthinker.runs import JsonlStore, replacing, stored_lines, stored_rows, write_json
 
 ROWS = 4096
 """Rows of the source a part; the only rows whose ids are in memory."""
@@ -48,8 +48,8 @@ def stored(folder: Path) -> Iterator[tuple[str, str]]:
     """(id, stamp) of all that is stored, in whichever part, or spare; without what lacks words for want of a
     recogniser, which is measured again once there is one."""
     for path in itertools.chain(folder.glob("*.jsonl"), folder.glob("*.absent")):
-        for _, row in stored_lines(path):
-            if row and "stamp" in row and not batch.unheard(row["utterance"]):
+        for _, _, row in stored_rows(path):
+            if "stamp" in row and not batch.unheard(row["utterance"]):
                 yield row["id"], row["stamp"]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from emotionthinker.corpora import ids
 from emotionthinker.prosody import parts
-from emotionthinker.runs import replacing, stored_lines
+from emotionthinker.runs import replacing, stored_rows
 
 _FILE = 1 << 40
 """A place is an offset in the spare rows; in the n-th other file, n times as much more."""
@@ -112,11 +112,9 @@ class Spare:
 
 def _rows(path: Path) -> Iterator[tuple[int, str, bytes]]:
     """(offset, id, line) of the stored rows of a file."""
-    offset = 0
-    for line, row in stored_lines(path):
-        if row is not None and isinstance(row.get("id"), str):
+    for offset, line, row in stored_rows(path):
+        if isinstance(row.get("id"), str):
             yield offset, row["id"], line
-        offset += len(line)
 
 
 def _cut_torn(path: Path) -> int:
